@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine with Python 3.11: `make report` and `make test`.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+OUT    ?= out/report
+WORKERS ?= $(shell nproc)
+
+.PHONY: help install report test lint fmt serve bench drives weights pictures clean
+.DEFAULT_GOAL := help
+
+help:  ## Say what each target does
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[test,lint]'
+	@touch $@
+
+install: $(VENV)/.installed  ## Make .venv with everything in it (about 3 minutes, 7 GB)
+
+report: install  ## Play the scenarios, attack and audit the reference model, write $(OUT)/report.html
+	@$(BIN)/whiteout report --out $(OUT) --workers $(WORKERS); verdict=$$?; \
+	case $$verdict in 0|1|3) echo "verdict code $$verdict (0 pass, 1 fail, 3 inconclusive): open $(OUT)/report.html";; *) exit $$verdict;; esac
+
+test: install  ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: install  ## What CI checks besides the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fmt: install  ## Format and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+serve: install  ## A CARLA server on port 2000, for any carla 0.9.16 client
+	$(BIN)/whiteout serve --port 2000
+
+bench: install  ## Frames, ticks and attack steps per second
+	$(BIN)/python -m tests.bench
+
+drives: install  ## Render the drives that the reference model learns from and is held against (about half an hour)
+	$(BIN)/python -m scenarios.reference_drives --out drives --workers $(WORKERS)
+
+weights: drives  ## Train the shipped reference weights anew
+	$(BIN)/whiteout train drives/train/* --val drives/held-out/* --out perception/weights/reference.safetensors
+
+clean:  ## Remove what the targets made, the virtual environment included
+	rm -rf $(VENV) out drives build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
