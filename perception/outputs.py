@@ -1,0 +1,65 @@
+"""The raw numbers that the network gives, before they become boxes and lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from perception.config import STRIDES, ModelConfig
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """Everything differentiable in the input picture.
+
+    Attributes:
+        logits: class logits per location (cells of the strides 8, 16 and 32, row by row).
+        sides: distances from each location to its box's left, top, right and bottom [input px].
+        centerness: logit of how central a location is in its box.
+        lane_logits: position logits per slot, row and column of stride-8 cells.
+        lane_exists: existence logits per slot and row.
+        points: each location's x and y [input px].
+        picture_size: height and width of the pictures given [px].
+    """
+
+    logits: Float[Tensor, "batch locations classes"]
+    sides: Float[Tensor, "batch locations 4"]
+    centerness: Float[Tensor, "batch locations"]
+    lane_logits: Float[Tensor, "batch slots rows columns"]
+    lane_exists: Float[Tensor, "batch slots rows"]
+    points: Float[Tensor, "locations 2"]
+    picture_size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    @property
+    def boxes(self) -> Float[Tensor, "batch locations 4"]:
+        """Left, top, right, bottom of the box at every location [input px]."""
+        low = self.points - self.sides[..., :2]
+        return torch.cat([low, self.points + self.sides[..., 2:]], -1)
+
+    @property
+    def scores(self) -> Float[Tensor, "batch locations classes"]:
+        """Confidence per location and class: geometric mean of class probability and centerness."""
+        return (self.logits.sigmoid() * self.centerness.sigmoid()[..., None]).sqrt()
+
+
+def location_strides(config: ModelConfig) -> list[int]:
+    """The stride of every location [input px]."""
+    counts = [(config.input_height // stride) * (config.input_width // stride) for stride in STRIDES]
+    return [stride for stride, count in zip(STRIDES, counts, strict=True) for _ in range(count)]
+
+
+def location_points(config: ModelConfig) -> Float[Tensor, "locations 2"]:
+    """Centres of all cells, finest level first, row by row [input px]."""
+    levels = []
+    for stride in STRIDES:
+        ys = (torch.arange(config.input_height // stride) + 0.5) * stride
+        xs = (torch.arange(config.input_width // stride) + 0.5) * stride
+        grid_y, grid_x = torch.meshgrid(ys, xs, indexing="ij")
+        levels.append(torch.stack([grid_x, grid_y], -1).reshape(-1, 2))
+    return torch.cat(levels)
