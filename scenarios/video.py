@@ -1,0 +1,38 @@
+"""A drive as a film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+
+from perception.errors import WhiteoutError
+from perception.frame import Frame
+
+
+def write_video(path: Path, frames: Iterable[Frame], rate: float) -> None:
+    """Write the frames' pictures to an mp4 at `rate` pictures a second; nothing is left at `path` if it fails.
+
+    Raises:
+        WhiteoutError: there is no frame, or the film cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial.mp4")
+    writer = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for frame in frames:
+            if writer is None:
+                size = frame.image.shape[1], frame.image.shape[0]
+                writer = imageio_ffmpeg.write_frames(str(partial), size, fps=rate, quality=8, macro_block_size=1)
+                writer.send(None)
+            writer.send(np.ascontiguousarray(frame.image))
+        if writer is None:
+            raise WhiteoutError(f"{path}: a film needs at least one frame; give a drive that has some")
+        writer.close()
+        partial.replace(path)
+    except OSError as error:
+        raise WhiteoutError(f"{path}: the film could not be written ({error}); check the folder and free room") from error
+    finally:
+        partial.unlink(missing_ok=True)
