@@ -185,6 +185,25 @@ class AuditFinding:
 
 
 @dataclass(frozen=True)
+class ErrorType:
+    """How often one kind of thing is missed or invented by a model in one weather, all scenarios, not attacked.
+
+    Attributes:
+        label: an object class, or "lane line".
+        truths: how many there were to find.
+        missed: share of them not found.
+        invented: claims without a thing behind them, per picture.
+    """
+
+    model: str
+    weather: str
+    label: str
+    truths: int
+    missed: Interval
+    invented: Interval
+
+
+@dataclass(frozen=True)
 class HealthCheck:
     """A check of the instruments themselves; one that fails makes the verdicts it covers INCONCLUSIVE.
 
@@ -335,6 +354,7 @@ class Summary:
         metrics: name -> (plain words, unit, "more" or "less" is better) of every metric that appears.
         reference_weather: what conditions are compared with.
         comparisons: number of tests behind the Holm correction.
+        errors: what is missed and what is invented, by class; see `error_types.py`.
     """
 
     title: str
@@ -351,6 +371,7 @@ class Summary:
     metrics: dict[str, tuple[str, str, str]]
     reference_weather: str
     comparisons: int
+    errors: tuple[ErrorType, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property
