@@ -61,7 +61,7 @@ def finish_markings(root: ET.Element) -> None:
 
 
 def order_children(root: ET.Element) -> None:
-    """Put each road's and signal's parts in the order that the OpenDRIVE 1.7 schema demands."""
+    """Put each road's parts in the order that the OpenDRIVE 1.7 schema demands."""
     for road in root.iter("road"):
         road[:] = sorted(road, key=lambda part: _ROAD_ORDER.index(part.tag))
 
@@ -93,8 +93,17 @@ def finish_signals(root: ET.Element, country: str = "DE") -> None:
                 signal.set("width", "0.7")
                 signal.set("height", "0.7")
             right = float(signal.get("t", "0")) < 0
+            for validity in signal.findall("validity"):
+                _widen(validity)
             beside = _half_width(road, "right" if right else "left") + (0.5 if _has_sidewalk(road) else 1.2)
             signal.set("t", str(-beside if right else beside))
+
+
+def _widen(validity: ET.Element) -> None:
+    """Let a signal that was put on the outermost lane hold for all lanes of its direction."""
+    lanes = sorted((int(validity.get("fromLane", "0")), 1 if int(validity.get("fromLane", "0")) > 0 else -1))
+    validity.set("fromLane", str(lanes[0]))
+    validity.set("toLane", str(lanes[1]))
 
 
 def _has_sidewalk(road: ET.Element) -> bool:

@@ -117,7 +117,7 @@ def _check_document(text: str, path: Path) -> None:
     except ET.ParseError as error:
         line, column = error.position
         raise WhiteoutError(
-            f"map {path}, line {line}, column {column}: not well-formed XML ({error.msg.split(':')[0]});"
+            f"map {path}, line {line}, column {column}: not well-formed XML ({str(error).partition(':')[0]});"
             " the file is broken or cut short, copy or export it again"
         ) from error
     except DefusedXmlException as error:
