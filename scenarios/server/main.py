@@ -1,0 +1,47 @@
+"""Running a server in this process until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+from scenarios.cli import add_serve_options
+from scenarios.server.parent import follow_parent
+from scenarios.server.server import running
+
+
+def serve(args: argparse.Namespace, *, ready_fd: int | None = None) -> int:
+    """Answer clients until SIGINT or SIGTERM; `ready_fd` is told the port once it can be used."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the shape of a handler
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    with running(args.map, host=args.host, port=args.port, quality=args.quality, seed=args.seed) as server:
+        name = server.simulation.world.map.name
+        print(f"CARLA 0.9.16 server on {server.host}:{server.port}, map {name}; Ctrl-C stops it", flush=True)
+        if ready_fd is not None:
+            os.write(ready_fd, f"{server.port}\n".encode())
+            os.close(ready_fd)
+        stop.wait()
+    return 0
+
+
+def main() -> int:
+    """The child process of `launch.start_server`."""
+    parser = argparse.ArgumentParser(prog="python -m scenarios.server")
+    add_serve_options(parser)
+    parser.add_argument("--ready-fd", type=int, help="file descriptor that is told the port")
+    parser.add_argument("--follow-parent", action="store_true", help="end when standard input or the parent does")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if args.follow_parent:
+        follow_parent()
+    return serve(args, ready_fd=args.ready_fd)

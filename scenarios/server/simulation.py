@@ -1,0 +1,94 @@
+"""The one owner of all server state: the world, the streams, the cameras, and the lock that serves one call at a time."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scenarios.maps.world_map import WorldMap
+from scenarios.server import sensors
+from scenarios.server.cameras import Cameras
+from scenarios.server.snapshots import encode_state
+from scenarios.server.streams import Streams
+from scenarios.server.world import FREE_RUN_STEP, World, begin_synchronous, new_world, step
+
+DEFAULT_SETTINGS: tuple[Any, ...] = (
+    False, False, [False], True, 0.01, 10, 0.0, True, 3000.0, 2000.0, True,
+)  # fmt: skip
+"""CARLA's EpisodeSettings: synchronous, no rendering, fixed step, substepping (3), culling, ragdolls, streaming (3)."""
+
+
+@dataclass
+class Simulation:
+    """What all connections share.
+
+    Attributes:
+        world: the present episode.
+        streams: who listens to what.
+        cameras: the renderer, once a camera has a listener.
+        maps: maps that can be loaded, by name.
+        lock: held while a call is answered or a step is made.
+        settings: CARLA's EpisodeSettings.
+        traffic_managers: host by port, of the clients that run one.
+        uploads: folder for OpenDRIVE texts that clients send.
+    """
+
+    world: World
+    streams: Streams
+    cameras: Cameras
+    uploads: Path
+    maps: dict[str, WorldMap] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    settings: list[Any] = field(default_factory=lambda: list(DEFAULT_SETTINGS))
+    traffic_managers: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def synchronous(self) -> bool:
+        """Whether the clock waits for a client's tick."""
+        return bool(self.settings[0])
+
+    @property
+    def step_length(self) -> float:
+        """Of the next step [s]."""
+        fixed = self.settings[2]
+        return float(fixed[1]) if fixed[0] and fixed[1] > 0 else FREE_RUN_STEP
+
+
+def advance(simulation: Simulation) -> int:
+    """Make one step: move the world, send what its sensors see, then its state; return the frame's number."""
+    world = simulation.world
+    lossless = simulation.synchronous
+    if lossless:
+        simulation.streams.wait_for_expected()
+    step(world, simulation.step_length)
+    for stream, message in sensors.measure(world, simulation.streams, simulation.cameras):
+        simulation.streams.send(stream, message, lossless=lossless)
+    simulation.streams.publish_state(encode_state(world), lossless=lossless)
+    world.map_changed = False
+    return world.frame
+
+
+def apply_settings(simulation: Simulation, settings: list[Any]) -> int:
+    """Take CARLA's EpisodeSettings; return the newest frame."""
+    was_synchronous = simulation.synchronous
+    simulation.settings = settings
+    if simulation.synchronous and not was_synchronous:
+        begin_synchronous(simulation.world)
+        simulation.streams.publish_state(encode_state(simulation.world), lossless=True)
+    return simulation.world.frame
+
+
+def load_episode(simulation: Simulation, world_map: WorldMap, *, reset_settings: bool) -> None:
+    """Begin a new episode on a map; everything that was spawned is gone."""
+    old = simulation.world
+    world = new_world(world_map, old.episode + 1, old.frame + 1)
+    world.map_changed = True
+    simulation.world = world
+    simulation.cameras.change_map(world_map)
+    if reset_settings:
+        simulation.settings = list(DEFAULT_SETTINGS)
+    elif simulation.synchronous:
+        begin_synchronous(world)
+    simulation.streams.begin_episode(encode_state(world))
