@@ -1,4 +1,4 @@
-"""Keep freed memory in the process: on a CPU, convolution layers otherwise spend a good part of their time on page faults.
+"""Keep freed memory in the process: on a CPU, convolutions otherwise spend a good part of their time on page faults.
 
 glibc hands big blocks straight back to the kernel, which zeroes them again at the next layer.
 """
@@ -24,4 +24,5 @@ def keep_memory() -> bool:
     except AttributeError:
         return False
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 * 2**20))
-    return all([mallopt(option, value) == 1 for option, value in settings])
+    taken = [mallopt(option, value) == 1 for option, value in settings]
+    return all(taken)

@@ -21,7 +21,7 @@ class Lane:
         visible: per point, false where an object hides the line or snow covers it.
         kind: one of `LANE_KINDS`.
         color: OpenDRIVE's colour name, such as "white" or "yellow".
-        slot: rank from the camera sideways at the near end: -1 first line to the left, +1 first to the right, -2, +2, ...
+        slot: rank sideways at the near end: -1 first line to the left of the camera, +1 first to the right, -2, +2, ...
     """
 
     pixels: Float[ndarray, "n 2"]

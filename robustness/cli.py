@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
         prog="whiteout",
-        description="Render snow, low sun and attacks in CARLA scenarios; report whether a lane and object model holds.",
+        description="Render snow, low sun and attacks in CARLA scenarios; report whether a driving model holds.",
     )
     top.add_argument("--version", action="version", version=f"whiteout {version('whiteout')}")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")

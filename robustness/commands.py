@@ -10,7 +10,7 @@ from pathlib import Path
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Mount `report` and `doctor`."""
     report = commands.add_parser("report", help="play scenarios, attack and audit a model, write the report")
-    report.add_argument("plan", nargs="?", type=Path, metavar="PLAN.yaml", help="what to ask (default: the bundled plan)")
+    report.add_argument("plan", nargs="?", type=Path, metavar="PLAN.yaml", help="what to ask (default: bundled)")
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the report and its results")
     report.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="processes (default: all cores)")
     report.set_defaults(run=_report)

@@ -52,7 +52,7 @@ def machine() -> list[Finding]:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     right = sys.version_info[:2] == (3, 11)
     return [
-        Finding("python", platform.python_version(), "" if right else "install Python 3.11 and make .venv anew: make install"),
+        Finding("python", platform.python_version(), "" if right else "install Python 3.11, then: make clean install"),
         Finding("cores", f"{len(os.sched_getaffinity(0))} of {os.cpu_count()}"),
         Finding("free disk", f"{free:.1f} GiB", "" if free > 1 else "free at least 1 GiB here"),
     ]
@@ -74,7 +74,8 @@ def devices() -> list[Finding]:
     from scenarios.render.mitsuba_setup import find_llvm
 
     library = find_llvm()
-    llvm = Finding("LLVM", str(library.name) if library else "not found", "" if library else "pip install karellen-llvm-core")
+    missing = Finding("LLVM", "not found", "pip install karellen-llvm-core")
+    llvm = Finding("LLVM", library.name) if library else missing
     try:
         torch = importlib.import_module("torch")
     except ImportError:

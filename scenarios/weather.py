@@ -85,29 +85,27 @@ PRESETS: dict[str, Weather] = {
     "low-sun-dry": Weather(cloudiness=5, sun_altitude_angle=LOW_SUN_ALTITUDE),
     "low-sun-wet": Weather(cloudiness=5, sun_altitude_angle=LOW_SUN_ALTITUDE, wetness=80, precipitation_deposits=50),
     "low-sun-snow": Weather(
-        cloudiness=5, sun_altitude_angle=LOW_SUN_ALTITUDE, snow_cover=0.9, snow_packed=0.8, snow_tracks=0.7, temperature=-6
+        cloudiness=5,
+        sun_altitude_angle=LOW_SUN_ALTITUDE,
+        snow_cover=0.9,
+        snow_packed=0.8,
+        snow_tracks=0.7,
+        temperature=-6,
     ),
     "overcast-snow": Weather(
-        cloudiness=95, sun_altitude_angle=30, snow_cover=0.9, snow_packed=0.5, snow_tracks=0.7, temperature=-3
+        cloudiness=95, sun_altitude_angle=30, snow_cover=0.9, snow_packed=0.8, snow_tracks=0.7, temperature=-6
     ),
     "snowfall": Weather(
-        cloudiness=100, precipitation=60, sun_altitude_angle=25, fog_density=15, snow_cover=0.8, snow_packed=0.2,
-        snow_tracks=0.4, temperature=-2
+        cloudiness=100,
+        precipitation=60,
+        sun_altitude_angle=25,
+        fog_density=15,
+        snow_cover=0.8,
+        snow_packed=0.2,
+        snow_tracks=0.4,
+        temperature=-2,
     ),
     "rain": Weather(cloudiness=95, precipitation=70, precipitation_deposits=60, wetness=90, sun_altitude_angle=35),
     "fog": Weather(cloudiness=80, fog_density=60, wetness=20, sun_altitude_angle=30),
     "night": Weather(cloudiness=20, sun_altitude_angle=-30),
-}  # fmt: skip
-"""Named weathers; a scenario turns the sun of a `low-sun-*` preset to stand ahead of its ego vehicle."""
-
-
-def preset(name: str, sun_azimuth_angle: float | None = None) -> Weather:
-    """The weather called `name`, its sun turned to `sun_azimuth_angle` [deg] if given.
-
-    Raises:
-        WhiteoutError: no preset of that name.
-    """
-    if name not in PRESETS:
-        raise WhiteoutError(f"there is no weather {name!r}; the presets are {', '.join(PRESETS)}")
-    weather = PRESETS[name]
-    return weather if sun_azimuth_angle is None else replace(weather, sun_azimuth_angle=float(sun_azimuth_angle))
+}
