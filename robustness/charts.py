@@ -1,4 +1,4 @@
-"""Small vector charts for the report: an interval against its bound, scores against attack strength, labels over a picture.
+"""Small vector charts for the report: intervals against bounds, scores against attack strength, labels over pictures.
 
 Every function returns SVG as `Markup`; all text that comes in is escaped here. Truth and prediction differ in dash as
 well as in colour, verdicts in words: no chart needs colour vision. Colours are Okabe and Ito's.
@@ -7,7 +7,7 @@ well as in colour, verdicts in words: no chart needs colour vision. Colours are 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -141,9 +141,9 @@ def _axes(width: int, height: int, left: int, bottom: int, right: int) -> list[s
     ]
 
 
-def _curve(curve: Curve, index: int, count: int, px: object, py: object) -> list[str]:
-    assert callable(px)
-    assert callable(py)
+def _curve(
+    curve: Curve, index: int, count: int, px: Callable[[float], float], py: Callable[[float], float]
+) -> list[str]:
     color, dash = _styles(count)[index]
     shift = 3.0 * (index - (count - 1) / 2)
     known = [(px(x) + shift, i) for x, i in zip(curve.x, curve.y, strict=True) if math.isfinite(i.value)]
