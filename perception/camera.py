@@ -43,7 +43,8 @@ class Camera:
 
     def to_camera(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
         """World points [m] in camera axes [m]."""
-        return (points - self.camera_to_world[:3, 3]) @ self.camera_to_world[:3, :3]
+        local: ndarray = (points - self.camera_to_world[:3, 3]) @ self.camera_to_world[:3, :3]
+        return local
 
     def project(self, points: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "n 2"], Float[ndarray, "n"]]:
         """World points [m] to pixels [px] and depth along the optical axis [m].

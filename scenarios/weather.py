@@ -109,3 +109,16 @@ PRESETS: dict[str, Weather] = {
     "fog": Weather(cloudiness=80, fog_density=60, wetness=20, sun_altitude_angle=30),
     "night": Weather(cloudiness=20, sun_altitude_angle=-30),
 }
+"""Named weathers; a scenario turns the sun of a `low-sun-*` preset to stand ahead of its ego vehicle."""
+
+
+def preset(name: str, sun_azimuth_angle: float | None = None) -> Weather:
+    """The weather called `name`, its sun turned to `sun_azimuth_angle` [deg] if given.
+
+    Raises:
+        WhiteoutError: no preset of that name.
+    """
+    if name not in PRESETS:
+        raise WhiteoutError(f"there is no weather {name!r}; the presets are {', '.join(PRESETS)}")
+    weather = PRESETS[name]
+    return weather if sun_azimuth_angle is None else replace(weather, sun_azimuth_angle=float(sun_azimuth_angle))
