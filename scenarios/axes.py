@@ -31,7 +31,7 @@ def rotation(pitch: float, yaw: float, roll: float) -> Float[ndarray, "3 3"]:
 
 def location(place: carla.Location) -> Float[ndarray, "3"]:
     """A CARLA location in world axes [m]."""
-    return np.array([place.x, place.y, place.z], dtype=np.float64) * MIRROR
+    return np.array([place.x, -place.y, place.z], dtype=np.float64)
 
 
 def camera_from(transform: carla.Transform, width: int, height: int, fov: float) -> Camera:

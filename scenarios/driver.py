@@ -54,7 +54,7 @@ class Driver:
         return math.hypot(velocity.x, velocity.y)
 
     def drive(self, speed: float, offset: float = 0.0, brake: float | None = None) -> None:
-        """Apply this tick's control: hold `speed` [m/s] at `offset` metres right of the route, or press `brake` (0 to 1)."""
+        """Control this tick: hold `speed` [m/s] at `offset` [m] right of the route, or press `brake` (0 to 1)."""
         self.station, self.offset = self.route.project(self.vehicle.get_location(), self.station)
         throttle, pedal = (0.0, brake) if brake is not None else self._pedals(speed)
         control = carla.VehicleControl(throttle=throttle, steer=self._steer(offset), brake=pedal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import carla
 import cv2
@@ -16,7 +17,6 @@ from perception.camera import Camera
 from perception.frame import Frame
 from scenarios.axes import cuboid_corners, cuboid_from
 from scenarios.extension import Extension
-from scenarios.instant import Visibility
 from scenarios.lane_truth import lanes_in_view
 from scenarios.rig import Picture, Rig
 from scenarios.stage import Stage
@@ -111,14 +111,15 @@ def label_of(actor: carla.Actor) -> str | None:
 
 
 def boxes_from_visibility(
-    seen: Sequence[Visibility], subjects: Mapping[int, Subject], camera: Camera
+    seen: Sequence[Mapping[str, Any]], subjects: Mapping[int, Subject], camera: Camera
 ) -> tuple[Box, ...]:
-    """Boxes from the server's own count of each actor's pixels, nearest first."""
-    boxes = [
-        _box(subjects[v.actor_id], v.xyxy, v.visible_px / max(v.silhouette_px, 1), camera, truncated=v.truncated)
-        for v in seen
-        if v.actor_id in subjects and v.visible_px > 0
-    ]
+    """Boxes from the server's own count of each actor's pixels (see `Extension.visibility`), nearest first."""
+    boxes = []
+    for one in seen:
+        subject = subjects.get(one["actor_id"])
+        if subject is not None and one["visible_px"] > 0:
+            share = one["visible_px"] / max(one["silhouette_px"], 1)
+            boxes.append(_box(subject, one["xyxy"], share, camera, truncated=one["truncated"]))
     return tuple(sorted(boxes, key=lambda box: box.distance))
 
 
@@ -165,12 +166,10 @@ def masks_of(picture: Picture, numbers: Mapping[int, int]) -> dict[str, ndarray]
 
 
 def _centimetres(depth: Float[ndarray, "height width"]) -> UInt16[ndarray, "height width"]:
-    return np.minimum(np.rint(depth * 100.0), FARTHEST_CM).astype(np.uint16)
+    return np.asarray(np.minimum(np.rint(depth * 100.0), FARTHEST_CM), dtype=np.uint16)
 
 
-def _box(
-    subject: Subject, xyxy: Sequence[float], share: float, camera: Camera, *, truncated: bool
-) -> Box:
+def _box(subject: Subject, xyxy: Sequence[float], share: float, camera: Camera, *, truncated: bool) -> Box:
     left, top, right, bottom = (float(value) for value in xyxy)
     return Box(
         label=subject.label,
@@ -202,7 +201,7 @@ def _extent(pixels: Int64[ndarray, "n 2"]) -> tuple[float, float, float, float]:
 
 
 def _outline(subject: Subject, camera: Camera) -> Float[ndarray, "n 2"] | None:
-    """The convex outline of a cuboid in the picture [px]; None where a corner is behind the camera or none is in view."""
+    """A cuboid's convex outline in the picture [px]; None where it is out of view or reaches behind the camera."""
     pixels, depth = camera.project(cuboid_corners(cuboid_from(subject.transform, subject.body)))
     if (depth <= 0.1).any():
         return None

@@ -152,12 +152,26 @@ def painted_lines(start: carla.Waypoint, reach: float = REACH) -> list[Line]:
     return [line for line in lines if len(line.marks) >= 2]
 
 
+def road_edges(waypoint: carla.Waypoint) -> tuple[float, float]:
+    """How far right of a waypoint the outermost driving lanes of its road end, on the left (negative) and right [m]."""
+    edges = [
+        _offset_of(waypoint, np.array(_beside(lane, side * lane.lane_width)))
+        for lane in lanes_across(waypoint)
+        if lane.lane_type == carla.LaneType.Driving
+        for side in (-0.5, 0.5)
+    ]
+    return min(edges), max(edges)
+
+
 def marks_across(waypoint: carla.Waypoint) -> list[Mark]:
     """The painted borders of all lanes of the road at `waypoint`, each once, from left to right as seen from it."""
     marks: dict[int, Mark] = {}
-    for lane in _lanes_across(waypoint):
+    for lane in lanes_across(waypoint):
         inner = lane.lane_id - int(math.copysign(1, lane.lane_id))
-        for border, side, marking in ((inner, -0.5, lane.left_lane_marking), (lane.lane_id, 0.5, lane.right_lane_marking)):
+        for border, side, marking in (
+            (inner, -0.5, lane.left_lane_marking),
+            (lane.lane_id, 0.5, lane.right_lane_marking),
+        ):
             kind = KINDS.get(marking.type.name)
             if kind is not None and border not in marks:
                 point = _beside(lane, side * lane.lane_width)
@@ -166,7 +180,7 @@ def marks_across(waypoint: carla.Waypoint) -> list[Mark]:
     return sorted(marks.values(), key=lambda mark: mark.offset)
 
 
-def _lanes_across(waypoint: carla.Waypoint) -> list[carla.Waypoint]:
+def lanes_across(waypoint: carla.Waypoint) -> list[carla.Waypoint]:
     """All lanes of the road at `waypoint`: it, those of its direction, then those of the other."""
     lanes = [waypoint]
     across: carla.Waypoint | None = None
@@ -225,10 +239,8 @@ def _lane_under(world_map: carla.Map, camera: Camera) -> carla.Waypoint | None:
     return None
 
 
-def _in_picture(
-    first: Mark, points: Float[ndarray, "n 3"], painted: Bool[ndarray, "n"], camera: Camera
-) -> Lane | None:
-    """The longest run of a line inside the picture, cut exactly at its border; None if fewer than two points are left."""
+def _in_picture(first: Mark, points: Float[ndarray, "n 3"], painted: Bool[ndarray, "n"], camera: Camera) -> Lane | None:
+    """The longest run of a line inside the picture, cut at its border; None if fewer than two points are left."""
     world = points * MIRROR
     inside = _inside(world, camera)
     run = _longest_run(inside)

@@ -47,7 +47,7 @@ class Route:
     def at(
         self, station: float, offset: float = 0.0, height: float = 0.0, yaw: float = 0.0, pitch: float = 0.0
     ) -> carla.Transform:
-        """A pose `station` metres along, `offset` to the right and `height` above [m], turned by `yaw`, `pitch` [deg]."""
+        """A pose `station` along, `offset` to the right and `height` above [m], turned by `yaw`, `pitch` [deg]."""
         index = np.arange(len(self.points)) * STEP
         heading = float(np.interp(station, index, self.yaws))
         slope = float(np.interp(station, index, self.pitches))
@@ -105,7 +105,7 @@ def _signed(angle: float) -> float:
 
 
 def opposite(route: Route) -> Route | None:
-    """The way back on the lane for the other direction beside `route`, from its end to its start; None if there is none."""
+    """The way back beside `route`, on the lane for the other direction, from its end; None if there is none."""
     lane = route.waypoints[-1].get_left_lane()
     while lane is not None and lane.lane_id * route.waypoints[-1].lane_id > 0:
         lane = lane.get_left_lane()

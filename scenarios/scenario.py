@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from perception.errors import WhiteoutError
 from scenarios import library
@@ -77,7 +78,7 @@ def load_scenario(name_or_path: str) -> Scenario:
     return found
 
 
-def _module(path: Path) -> object:
+def _module(path: Path) -> ModuleType:
     if not path.is_file():
         raise WhiteoutError(f"{path}: there is no such scenario file; check the path")
     name = f"whiteout_scenario_{path.stem}"
@@ -89,5 +90,7 @@ def _module(path: Path) -> object:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise WhiteoutError(f"{path}: the scenario cannot be loaded ({type(error).__name__}: {error}); mend it") from error
+        raise WhiteoutError(
+            f"{path}: the scenario cannot be loaded ({type(error).__name__}: {error}); mend it"
+        ) from error
     return module

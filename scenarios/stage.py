@@ -54,7 +54,9 @@ class Stage:
         ticks: ticks played so far.
     """
 
-    def __init__(self, client: carla.Client, light: Light, *, seed: int, stretch: str) -> None:
+    def __init__(
+        self, client: carla.Client, light: Light, extension: Extension | None = None, *, seed: int, stretch: str
+    ) -> None:
         self.world: carla.World = client.get_world()
         self.map: carla.Map = self.world.get_map()
         self.stretches = Stretches(self.map)
@@ -68,13 +70,8 @@ class Stage:
         self._light = light
         self._sun_random = random.Random(f"{seed}:sun")
         self._client = client
-        self._extension: Extension | None = None
-        self._settings = self.world.get_settings()
-
-    def with_extension(self, extension: Extension | None) -> Stage:
-        """Use a server's calls beside CARLA's, if it has them, to set snow."""
         self._extension = extension
-        return self
+        self._settings = self.world.get_settings()
 
     def __enter__(self) -> Self:
         settings = self.world.get_settings()
@@ -160,7 +157,7 @@ class Stage:
         return sorted(b.id for b in found if not kinds or b.get_attribute("base_type").as_str() in kinds)
 
     def light(self, heading: float) -> None:
-        """Set the weather; where the sun is to stand ahead, ahead of `heading` [deg, CARLA's yaw] give or take a little."""
+        """Set the weather; a sun that is to stand ahead stands about ahead of `heading` [deg, CARLA's yaw]."""
         weather = self._light.weather
         if self._light.sun_ahead:
             spread = self._sun_random.uniform(-SUN_SPREAD, SUN_SPREAD)

@@ -1,4 +1,4 @@
-"""Which places of a map are for training and which are held out for tests, so that no model is tested where it learned."""
+"""Which places of a map are for training and which are held out: no model is tested where it learned."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Stretches:
         found = tuple(r for r in routes if self._fits(r, stretch, length, bend, junctions=junctions))
         if not found:
             raise WhiteoutError(
-                f"map {self._map.name} has no {stretch} stretch of {length:.0f} m that turns less than {bend:.0f} degrees"
+                f"map {self._map.name} has no {stretch} stretch of {length:.0f} m that turns less than {bend:.0f} deg"
                 f"{'' if junctions else ' without a junction'}; choose another map or stretch"
             )
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import imageio_ffmpeg
+import imageio.v2 as imageio
 import numpy as np
 
 from perception.errors import WhiteoutError
@@ -24,15 +24,15 @@ def write_video(path: Path, frames: Iterable[Frame], rate: float) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         for frame in frames:
             if writer is None:
-                size = frame.image.shape[1], frame.image.shape[0]
-                writer = imageio_ffmpeg.write_frames(str(partial), size, fps=rate, quality=8, macro_block_size=1)
-                writer.send(None)
-            writer.send(np.ascontiguousarray(frame.image))
+                writer = imageio.get_writer(partial, format="FFMPEG", fps=rate, quality=8, macro_block_size=1)
+            writer.append_data(np.ascontiguousarray(frame.image))
         if writer is None:
             raise WhiteoutError(f"{path}: a film needs at least one frame; give a drive that has some")
         writer.close()
         partial.replace(path)
     except OSError as error:
-        raise WhiteoutError(f"{path}: the film could not be written ({error}); check the folder and free room") from error
+        raise WhiteoutError(
+            f"{path}: the film could not be written ({error}); check the folder and free room"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from scenarios.stage import Stage
 STOP_SHORT = 7.0
 """How far before the pedestrian's path the ego vehicle means to stop [m]."""
 
-BRAKING = 4.0
+BRAKING = 2.2
 """Deceleration that its driver plans with [m/s^2]."""
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from scenarios.scenario import Scenario
 from scenarios.stage import Stage
 
-GAP_TO_KEEP = 16.0
+GAP_TO_KEEP = 13.0
 """Below this distance the ego vehicle slows down [m]."""
 
 
@@ -25,7 +25,7 @@ def run(stage: Stage) -> Iterator[None]:
     """Yield once per tick."""
     chance = stage.random
     speed = chance.uniform(9.0, 11.0)
-    faster = chance.uniform(2.0, 3.0)
+    faster = chance.uniform(1.2, 2.0)
     cuts_at = chance.uniform(1.2, 1.8)
     lasts = chance.uniform(2.2, 2.8)
     route = stage.start(110.0, bend=25.0, junctions=False)
@@ -33,7 +33,7 @@ def run(stage: Stage) -> Iterator[None]:
 
     ego = stage.place_ego(route, 5.0, speed)
     kind = chance.choice(stage.blueprints("vehicle.*", ["car", "van"]))
-    other = stage.vehicle(kind, route, 5.0 + chance.uniform(8.0, 10.0), -width, speed + faster)
+    other = stage.vehicle(kind, route, 5.0 + chance.uniform(8.0, 9.0), -width, speed + faster)
     for time in stage.clock():
         progress = smooth((time - cuts_at) / lasts)
         other.drive(speed + faster * (1.0 - progress), offset=-width * (1.0 - progress))

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import carla
 
+from scenarios.lane_truth import road_edges
 from scenarios.route import Route
 from scenarios.scenario import Scenario
 from scenarios.stage import STEP, WALKER_HEIGHT, Stage
@@ -84,14 +85,16 @@ class Leg:
         begin: its station at the start [m].
         strides: distance from each picture to the next [m].
         width: of its lane [m].
-        two_way: whether the lane to the left leads the other way.
+        beside: what traffic in the lane to the left does: 1 goes the same way, -1 comes towards us, 0 there is none.
+        edges: how far right of the ego lane's middle the road begins and ends [m].
     """
 
     route: Route
     begin: float
     strides: tuple[float, ...]
     width: float
-    two_way: bool
+    beside: int
+    edges: tuple[float, float]
 
     @property
     def end(self) -> float:
@@ -126,9 +129,15 @@ def _leg(stage: Stage) -> Leg:
     strides = tuple(chance.uniform(8.0, 12.0) for _ in range(LEG_PICTURES))
     route = stage.start(LEG_PICTURES * 12.0 + ROAD_AHEAD)
     first = route.waypoints[0]
-    beside = first.get_left_lane()
-    two_way = beside is not None and beside.lane_type == carla.LaneType.Driving and beside.lane_id * first.lane_id < 0
-    return Leg(route, chance.uniform(0.0, 8.0), strides, first.lane_width, two_way)
+    return Leg(route, chance.uniform(0.0, 8.0), strides, first.lane_width, _beside(first), road_edges(first))
+
+
+def _beside(waypoint: carla.Waypoint) -> int:
+    """What traffic in the lane to the left of a waypoint does; see `Leg.beside`."""
+    left = waypoint.get_left_lane()
+    if left is None or left.lane_type != carla.LaneType.Driving:
+        return 0
+    return 1 if left.lane_id * waypoint.lane_id > 0 else -1
 
 
 def _drive(chance: random.Random, ego: carla.Vehicle, traffic: Sequence[Moved], leg: Leg) -> Iterator[None]:
@@ -171,23 +180,25 @@ def _deal_vehicles(chance: random.Random, traffic: Sequence[Moved], leg: Leg, *,
     standing = chance.randint(1, 5)
     order = chance.sample(list(traffic), len(traffic))
     next_ahead = leg.begin + 4.0
-    next_oncoming = leg.begin + chance.uniform(25.0, 60.0)
+    next_beside = leg.begin + (chance.uniform(25.0, 60.0) if leg.beside < 0 else chance.uniform(0.0, 15.0))
     next_standing = leg.begin + chance.uniform(5.0, 20.0)
-    ahead_speed, oncoming_speed = leg.pace + chance.uniform(0.0, 1.0), chance.uniform(7.0, 13.0)
+    ahead_speed = leg.pace + chance.uniform(0.0, 1.0)
+    passing_speed = chance.uniform(7.0, 13.0) if leg.beside < 0 else chance.uniform(0.0, 4.0)
     for index, moved in enumerate(order):
-        if index < moving and leg.two_way and chance.random() < 0.5:
-            moved.offset, moved.speed, moved.yaw = -leg.width + chance.gauss(0.0, 0.15), -oncoming_speed, 180.0
-            moved.station = next_oncoming + moved.length / 2
-            next_oncoming = moved.station + moved.length / 2 + chance.uniform(8.0, 35.0)
+        if index < moving and leg.beside and chance.random() < 0.5:
+            moved.offset = -leg.width + chance.gauss(0.0, 0.15)
+            moved.speed, moved.yaw = (leg.pace + passing_speed, 0.0) if leg.beside > 0 else (-passing_speed, 180.0)
+            moved.station = next_beside + moved.length / 2
+            next_beside = moved.station + moved.length / 2 + chance.uniform(8.0, 35.0)
         elif index < moving:
             moved.offset, moved.speed, moved.yaw = chance.gauss(0.0, 0.15), ahead_speed, 0.0
             moved.station = next_ahead + moved.length / 2 + chance.uniform(5.0, 30.0)
             next_ahead = moved.station + moved.length / 2
         elif index < moving + standing:
             right = chance.random() < 0.6
-            edge = leg.width / 2 if right else -leg.width * 1.5
             beyond = moved.width / 2 + chance.uniform(0.2, 1.0)
-            moved.offset, moved.speed, moved.yaw = edge + (beyond if right else -beyond), 0.0, 0.0 if right else 180.0
+            moved.offset = leg.edges[1] + beyond if right else leg.edges[0] - beyond
+            moved.speed, moved.yaw = 0.0, 0.0 if right else 180.0
             moved.station = next_standing + moved.length / 2
             next_standing = moved.station + moved.length / 2 + chance.uniform(1.0, 20.0)
             if _in_junction(leg.route, moved.station):
@@ -202,11 +213,11 @@ def _deal_walkers(chance: random.Random, walkers: Sequence[carla.Walker], leg: L
         crossing = quiet and chance.random() < 0.4
         right = chance.random() < 0.6
         if crossing:
-            place = leg.route.at(leg.end + chance.uniform(5.0, 18.0), chance.uniform(-1.4, 0.4) * leg.width)
+            place = leg.route.at(leg.end + chance.uniform(5.0, 18.0), chance.uniform(*leg.edges))
             yaw = place.rotation.yaw + chance.choice([-90.0, 90.0])
         else:
             beyond = chance.uniform(3.2, 5.0) if chance.random() < 0.6 else chance.uniform(0.6, 1.2)
-            offset = leg.width / 2 + beyond if right else -leg.width * 1.5 - beyond
+            offset = leg.edges[1] + beyond if right else leg.edges[0] - beyond
             place = leg.route.at(leg.begin + chance.uniform(8.0, 80.0), offset)
             yaw = place.rotation.yaw + chance.choice([0.0, 180.0]) + chance.gauss(0.0, 15.0)
         pose = carla.Transform(place.location + carla.Location(z=WALKER_HEIGHT), carla.Rotation(yaw=yaw))
