@@ -82,32 +82,36 @@ LOW_SUN_ALTITUDE = 7.0
 
 PRESETS: dict[str, Weather] = {
     "clear": Weather(),
-    "low-sun-dry": Weather(cloudiness=5, sun_altitude_angle=LOW_SUN_ALTITUDE),
-    "low-sun-wet": Weather(cloudiness=5, sun_altitude_angle=LOW_SUN_ALTITUDE, wetness=80, precipitation_deposits=50),
+    "low-sun-dry": Weather(cloudiness=5.0, sun_altitude_angle=LOW_SUN_ALTITUDE),
+    "low-sun-wet": Weather(
+        cloudiness=5.0, sun_altitude_angle=LOW_SUN_ALTITUDE, wetness=80.0, precipitation_deposits=50.0
+    ),
     "low-sun-snow": Weather(
-        cloudiness=5,
+        cloudiness=5.0,
         sun_altitude_angle=LOW_SUN_ALTITUDE,
         snow_cover=0.9,
         snow_packed=0.8,
         snow_tracks=0.7,
-        temperature=-6,
+        temperature=-6.0,
     ),
     "overcast-snow": Weather(
-        cloudiness=95, sun_altitude_angle=30, snow_cover=0.9, snow_packed=0.8, snow_tracks=0.7, temperature=-6
+        cloudiness=95.0, sun_altitude_angle=30.0, snow_cover=0.9, snow_packed=0.8, snow_tracks=0.7, temperature=-6.0
     ),
     "snowfall": Weather(
-        cloudiness=100,
-        precipitation=60,
-        sun_altitude_angle=25,
-        fog_density=15,
+        cloudiness=100.0,
+        precipitation=60.0,
+        sun_altitude_angle=25.0,
+        fog_density=15.0,
         snow_cover=0.8,
         snow_packed=0.2,
         snow_tracks=0.4,
-        temperature=-2,
+        temperature=-2.0,
     ),
-    "rain": Weather(cloudiness=95, precipitation=70, precipitation_deposits=60, wetness=90, sun_altitude_angle=35),
-    "fog": Weather(cloudiness=80, fog_density=60, wetness=20, sun_altitude_angle=30),
-    "night": Weather(cloudiness=20, sun_altitude_angle=-30),
+    "rain": Weather(
+        cloudiness=95.0, precipitation=70.0, precipitation_deposits=60.0, wetness=90.0, sun_altitude_angle=35.0
+    ),
+    "fog": Weather(cloudiness=80.0, fog_density=60.0, wetness=20.0, sun_altitude_angle=30.0),
+    "night": Weather(cloudiness=20.0, sun_altitude_angle=-30.0),
 }
 """Named weathers; a scenario turns the sun of a `low-sun-*` preset to stand ahead of its ego vehicle."""
 
