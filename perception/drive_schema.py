@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from perception.box import CLASSES, Box, Cuboid
 from perception.camera import Camera
+from perception.labels import is_scored
 from perception.lane import Lane
 
 FORMAT_VERSION = 1
@@ -79,16 +80,17 @@ class CocoAnnotation(Record):
     cuboid: CuboidRecord | None = None
 
     @classmethod
-    def from_box(cls, box: Box, number: int, image_id: int) -> CocoAnnotation:
-        """Describe `box` as annotation `number` of picture `image_id`."""
+    def from_box(cls, box: Box, number: int, image: CocoImage) -> CocoAnnotation:
+        """Describe `box` as annotation `number` of `image`; what does not count (`is_scored`) becomes a crowd."""
         left, top, right, bottom = box.xyxy
         solid = box.cuboid
         return cls(
             id=number,
-            image_id=image_id,
+            image_id=image.id,
             category_id=CLASSES.index(box.label) + 1,
             bbox=(left, top, right - left, bottom - top),
             area=(right - left) * (bottom - top),
+            iscrowd=0 if is_scored(box, image.height) else 1,
             visible=box.visible,
             truncated=box.truncated,
             distance=None if math.isnan(box.distance) else box.distance,

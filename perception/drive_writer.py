@@ -195,7 +195,7 @@ def _records(
             "meta": json_facts(frame.meta, f"frame {frame.name}: meta"),
         }
     )
-    annotations = [CocoAnnotation.from_box(box, first + index, number) for index, box in enumerate(frame.boxes)]
+    annotations = [CocoAnnotation.from_box(box, first + index, image) for index, box in enumerate(frame.boxes)]
     lanes = [LaneRecord.from_lane(lane) for lane in frame.lanes]
     return image, annotations, lanes, CameraRecord.from_camera(frame.camera)
 

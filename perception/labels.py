@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from perception.box import Box
+from perception.config import SLOTS
+from perception.lane import Lane
 
 LEAST_VISIBLE = 0.25
 """Least visible share of an object that a model must find."""
@@ -23,3 +27,18 @@ def is_scored(box: Box, picture_height: int) -> bool:
     width = box.xyxy[2] - box.xyxy[0]
     large = box.height >= LEAST_HEIGHT * picture_height and width >= LEAST_WIDTH * picture_height
     return large and box.visible >= LEAST_VISIBLE
+
+
+LEAST_LANE_LENGTH = 40 / 384
+"""Least visible length of a line in the picture as a share of its height."""
+
+
+def is_scored_lane(lane: Lane, picture_height: int) -> bool:
+    """Whether a model must find `lane` in a picture of `picture_height` [px].
+
+    Lines beyond the second on either side (slot 0: unknown, counts) and lines of which hardly anything is visible are
+    neither asked for nor held against a model that finds them.
+    """
+    steps = np.linalg.norm(np.diff(lane.pixels, axis=0), axis=1)
+    length = steps[lane.visible[:-1] & lane.visible[1:]].sum()
+    return (lane.slot == 0 or lane.slot in SLOTS) and bool(length >= LEAST_LANE_LENGTH * picture_height)

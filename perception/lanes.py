@@ -15,6 +15,9 @@ from perception.targets import IGNORED, PRESENT, Targets
 LEAST_ROWS = 3
 """Rows that a predicted line must have."""
 
+DISTANCE_WEIGHT = 0.25
+"""Weight of one cell of distance against one nat of cross-entropy."""
+
 WINDOW = 3
 """Cells on each side of the strongest one that say where the line is; a second, far peak must not pull it away."""
 
@@ -23,7 +26,7 @@ def lane_losses(outputs: Outputs, targets: Targets) -> tuple[Float[Tensor, "batc
     """Per picture: existence loss over the rows that count, and position loss over the rows with a line.
 
     The position loss is the cross-entropy to the two cells around the line (weighted so that their mean is the line's
-    place) plus the distance between that place and the mean of the predicted distribution, in cells.
+    place) plus `DISTANCE_WEIGHT` times the distance between that place and the predicted distribution's mean, in cells.
     """
     counts = (targets.lane_state != IGNORED).float()
     present = (targets.lane_state == PRESENT).float()
@@ -37,7 +40,7 @@ def lane_losses(outputs: Outputs, targets: Targets) -> tuple[Float[Tensor, "batc
     neighbours = log_share.gather(-1, torch.stack([left, left + 1], -1))
     entropy = -(neighbours[..., 0] * (1 - share) + neighbours[..., 1] * share)
     distance = (_mean(log_share.exp()) - place).abs()
-    by_position = ((entropy + distance) * present).sum((1, 2)) / present.sum((1, 2)).clamp(min=1)
+    by_position = ((entropy + DISTANCE_WEIGHT * distance) * present).sum((1, 2)) / present.sum((1, 2)).clamp(min=1)
     return by_exists, by_position
 
 

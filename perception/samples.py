@@ -1,0 +1,151 @@
+"""Training pictures in memory, and how each training step varies them.
+
+Every picture is decoded once and kept at the model's input size. What a step sees depends on the seed and the step's
+number alone, so a resumed training sees what an undisturbed one would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import albumentations as A
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from numpy.random import Generator
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from perception.box import Box
+from perception.config import ModelConfig
+from perception.frame import Frame
+from perception.lane import Lane
+from perception.targets import Targets, collate, frame_target
+
+LARGEST_ZOOM = 1.5
+"""A training crop shows at least this fraction (inverted) of the picture's width and height."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A picture at the model's input size with its labels in those pixels."""
+
+    image: UInt8[ndarray, "height width 3"]
+    boxes: tuple[Box, ...]
+    lanes: tuple[Lane, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pictures in [0, 1] with their targets."""
+
+    images: Float[Tensor, "batch 3 height width"]
+    targets: Targets
+
+
+def load_samples(frames: Iterable[Frame], config: ModelConfig) -> list[Sample]:
+    """Decode and shrink all frames."""
+    return [to_sample(frame, config) for frame in frames]
+
+
+def to_sample(frame: Frame, config: ModelConfig) -> Sample:
+    """A frame at the model's input size, shrunk as the model itself does it."""
+    height, width = frame.image.shape[:2]
+    image = torch.from_numpy(np.ascontiguousarray(frame.image)).permute(2, 0, 1)[None].float()
+    size = (config.input_height, config.input_width)
+    if (height, width) != size:
+        image = interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
+    pixels = image[0].round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+    scale = np.array([config.input_width / width, config.input_height / height])
+    return _moved(pixels, frame.boxes, frame.lanes, scale, np.zeros(2))
+
+
+def make_batch(samples: Sequence[Sample], step: int, size: int, seed: int, config: ModelConfig) -> Batch:
+    """The varied pictures of one training step: `size` of them, each picture once per pass over the data."""
+    chosen = [_varied(samples[place], rng) for place, rng in _draw(len(samples), step, size, seed)]
+    height, width = config.input_height, config.input_width
+    targets = [frame_target(sample.boxes, sample.lanes, width, height, config) for sample in chosen]
+    images = torch.from_numpy(np.stack([sample.image for sample in chosen]))
+    return Batch(images.permute(0, 3, 1, 2).float().div(255), collate(targets))
+
+
+def flip(sample: Sample) -> Sample:
+    """Mirror left and right; the lines change sides, so their slots change sign."""
+    image = np.ascontiguousarray(sample.image[:, ::-1])
+    width = image.shape[1]
+    boxes = tuple(
+        replace(box, xyxy=(width - box.xyxy[2], box.xyxy[1], width - box.xyxy[0], box.xyxy[3])) for box in sample.boxes
+    )
+    lanes = tuple(replace(lane, pixels=lane.pixels * (-1, 1) + (width, 0), slot=-lane.slot) for lane in sample.lanes)
+    return Sample(image, boxes, lanes)
+
+
+def crop(sample: Sample, zoom: float, place: tuple[float, float]) -> Sample:
+    """Cut out 1 / `zoom` of the picture at `place` (0 to 1 of the room, right and down), enlarged to the old size."""
+    height, width = sample.image.shape[:2]
+    origin = np.array(place) * np.array([width, height]) * (1 - 1 / zoom)
+    matrix = np.array([[zoom, 0, -zoom * origin[0]], [0, zoom, -zoom * origin[1]]])
+    matrix[:, 2] += (zoom - 1) / 2
+    image = cv2.warpAffine(
+        sample.image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return _moved(image, sample.boxes, sample.lanes, np.array([zoom, zoom]), -zoom * origin)
+
+
+def _moved(
+    image: UInt8[ndarray, "height width 3"],
+    boxes: Sequence[Box],
+    lanes: Sequence[Lane],
+    scale: Float[ndarray, "2"],
+    shift: Float[ndarray, "2"],
+) -> Sample:
+    """Labels moved to `scale` * pixel + `shift`; boxes are cut at the picture's border, which costs visibility."""
+    height, width = image.shape[:2]
+    kept = []
+    for box in boxes:
+        whole = np.array(box.xyxy).reshape(2, 2) * scale + shift
+        cut = np.clip(whole, 0, (width, height))
+        share = float((cut[1] - cut[0]).prod() / (whole[1] - whole[0]).prod())
+        if share > 0:
+            (left, top), (right, bottom) = cut.tolist()
+            kept.append(replace(box, xyxy=(left, top, right, bottom), visible=box.visible * min(share, 1.0)))
+    return Sample(image, tuple(kept), tuple(replace(lane, pixels=lane.pixels * scale + shift) for lane in lanes))
+
+
+def _draw(count: int, step: int, size: int, seed: int) -> list[tuple[int, Generator]]:
+    """Which samples a step takes, each with its own random numbers."""
+    drawn = []
+    for position in range(step * size, (step + 1) * size):
+        turn, place = divmod(position, count)
+        order = np.random.default_rng((seed, turn)).permutation(count)
+        drawn.append((int(order[place]), np.random.default_rng((seed, turn, place))))
+    return drawn
+
+
+def _varied(sample: Sample, rng: Generator) -> Sample:
+    """A random view of a sample: mirrored, cropped, with other light and noise."""
+    if rng.random() < 0.5:
+        sample = flip(sample)
+    if rng.random() < 0.7:
+        sample = crop(sample, rng.uniform(1, LARGEST_ZOOM), (rng.random(), rng.random()))
+    light = _light()
+    light.set_random_seed(int(rng.integers(2**31)))
+    return replace(sample, image=np.ascontiguousarray(light(image=sample.image)["image"]))
+
+
+@cache
+def _light() -> A.Compose:
+    """Brightness, contrast, gamma, colour, blur and noise."""
+    return A.Compose(
+        [
+            A.RandomBrightnessContrast(brightness_limit=0.25, contrast_limit=0.25, p=0.6),
+            A.RandomGamma(gamma_limit=(70, 140), p=0.4),
+            A.HueSaturationValue(hue_shift_limit=10, sat_shift_limit=30, val_shift_limit=0, p=0.3),
+            A.GaussianBlur(blur_limit=(3, 3), p=0.1),
+            A.GaussNoise(std_range=(0.01, 0.04), p=0.3),
+        ]
+    )
