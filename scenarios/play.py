@@ -20,7 +20,7 @@ from scenarios.scenario import Scenario, load_scenario
 from scenarios.server.launch import ServerProcess
 from scenarios.stage import STEP, Light, Stage
 from scenarios.watched import watched
-from scenarios.weather import PRESETS, Weather
+from scenarios.weather import PRESETS, Weather, preset
 
 
 def play(
@@ -108,14 +108,14 @@ class Order:
         if min(self.size) < 16:
             raise WhiteoutError(f"pictures of {self.size[0]}x{self.size[1]} px are too small; ask for at least 16x16")
         if isinstance(self.weather, str):
-            _preset(self.weather)
+            preset(self.weather)
 
     @property
     def light(self) -> Light:
         """The weather's numbers, and whether its sun is to stand ahead."""
         if isinstance(self.weather, Weather):
             return Light(self.weather, sun_ahead=False)
-        return Light(_preset(self.weather), sun_ahead=self.weather.startswith("low-sun"))
+        return Light(preset(self.weather), sun_ahead=self.weather.startswith("low-sun"))
 
     @property
     def weather_name(self) -> str:
@@ -170,12 +170,6 @@ def record(order: Order, connection: Connection) -> Generator[Frame, None, None]
             picture = rig.shoot()
             yield label_frame(f"{number:06d}", picture, stage, rig, connection.extension)
             _advance(script, order.scenario)
-
-
-def _preset(name: str) -> Weather:
-    if name not in PRESETS:
-        raise WhiteoutError(f"there is no weather {name!r}; the presets are {', '.join(PRESETS)}")
-    return PRESETS[name]
 
 
 def _advance(script: Iterator[None], scenario: Scenario) -> None:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import carla
 
@@ -73,7 +73,7 @@ class Stage:
         self._extension = extension
         self._settings = self.world.get_settings()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Stage:  # noqa: PYI034 - beartype reads Self only in classes decorated with it
         settings = self.world.get_settings()
         settings.synchronous_mode = True
         settings.fixed_delta_seconds = STEP
@@ -113,7 +113,7 @@ class Stage:
 
     def start(self, length: float, bend: float = 360.0, *, junctions: bool = True) -> Route:
         """A route of `length` metres, drawn from the stage's stretch, that turns less than `bend` degrees."""
-        return self.random.choice(self.stretches.starts(self.stretch, length, bend, junctions=junctions))
+        return self.stretches.draw(self.random, self.stretch, length, bend, junctions=junctions)
 
     def spawn(self, blueprint: str, pose: carla.Transform, **attributes: str) -> Any:
         """Spawn an actor; it is removed when the stage closes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -76,22 +77,30 @@ class Stretches:
         inside = any(c.start - margin <= waypoint.s <= c.end + margin for c in held_out)
         return inside == (stretch == "test")
 
-    def starts(self, stretch: str, length: float, bend: float, *, junctions: bool) -> tuple[Route, ...]:
-        """Routes of `length` metres that stay within `stretch` and turn less than `bend` degrees.
+    def draw(self, chance: random.Random, stretch: str, length: float, bend: float, *, junctions: bool) -> Route:
+        """A route of `length` metres that stays within `stretch` and turns less than `bend` degrees.
+
+        Args:
+            chance: what decides which.
+            stretch: "train" or "test".
+            length: of the route [m].
+            bend: largest change of heading against its start [deg].
+            junctions: whether it may lead through junctions.
 
         Raises:
             WhiteoutError: the map has none.
         """
         if stretch not in STRETCHES:
             raise WhiteoutError(f"there is no stretch {stretch!r}; choose one of {', '.join(STRETCHES)}")
-        routes = (route_from(waypoint, length) for waypoint in self._lanes if self.allows(waypoint, stretch))
-        found = tuple(r for r in routes if self._fits(r, stretch, length, bend, junctions=junctions))
-        if not found:
-            raise WhiteoutError(
-                f"map {self._map.name} has no {stretch} stretch of {length:.0f} m that turns less than {bend:.0f} deg"
-                f"{'' if junctions else ' without a junction'}; choose another map or stretch"
-            )
-        return found
+        places = [waypoint for waypoint in self._lanes if self.allows(waypoint, stretch)]
+        while places:
+            route = route_from(places.pop(chance.randrange(len(places))), length)
+            if self._fits(route, stretch, length, bend, junctions=junctions):
+                return route
+        raise WhiteoutError(
+            f"map {self._map.name} has no {stretch} stretch of {length:.0f} m that turns less than {bend:.0f} deg"
+            f"{'' if junctions else ' without a junction'}; choose another map or stretch"
+        )
 
     def _fits(self, route: Route, stretch: str, length: float, bend: float, *, junctions: bool) -> bool:
         return (
