@@ -1,0 +1,171 @@
+"""Labels of a view, from the scene: depth, semantic classes, actor ids, boxes with their visible share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int32, UInt8
+from numpy import ndarray
+
+from perception.camera import Camera
+from scenarios.render.geometry import Mesh
+from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.scene import Scene
+from scenarios.render.tracer import camera_rays
+
+SKY, ROAD, MARKING = 11, 1, 24
+COVERED = 0.6
+"""Snow cover above which a marking counts as road."""
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """What a view shows of one actor.
+
+    Attributes:
+        actor_id: CARLA actor id.
+        visible_px: pixels in which it is the nearest thing.
+        silhouette_px: pixels it would fill if nothing stood before it, inside the picture.
+        xyxy: tight box around the silhouette inside the picture: left, top, right, bottom [px].
+        truncated: part of the silhouette lies outside the picture.
+    """
+
+    actor_id: int
+    visible_px: int
+    silhouette_px: int
+    xyxy: tuple[float, float, float, float]
+    truncated: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Label pictures: depth along the optical axis [m] (inf = sky), CityObjectLabel, actor id (0 = none)."""
+
+    depth: Float32[ndarray, "height width"]
+    semantic: UInt8[ndarray, "height width"]
+    instance: Int32[ndarray, "height width"]
+
+
+def label(
+    scene: Scene,
+    camera: Camera,
+    classes: dict[int, int],
+    cover: Callable[[Float[ndarray, "n 3"], Float[ndarray, "n 2"]], Float[ndarray, "n"]],
+) -> Labels:
+    """Cast one ray through each pixel's centre.
+
+    Args:
+        scene: with the actors in place.
+        camera: the view, renderer axes.
+        classes: CityObjectLabel of each actor by id.
+        cover: snow cover of marking points, given their places and tile coordinates.
+    """
+    ray = camera_rays(camera, 1, mi.Point2f(0.5, 0.5))
+    found = scene.mitsuba.ray_intersect_preliminary(ray, coherent=True)
+    shape_number = dr.reinterpret_array(mi.UInt32, found.shape)
+    instance_number = dr.reinterpret_array(mi.UInt32, found.instance)
+    dr.eval(found.t, shape_number, instance_number, found.prim_index, found.prim_uv)
+    size = (camera.height, camera.width)
+    distance = found.t.numpy().reshape(size)
+    hit = np.isfinite(distance)
+    forward = _rays(camera) @ camera.camera_to_world[:3, 2]
+    depth = np.where(hit, distance * forward, np.inf).astype(np.float32)
+    numbers = np.where(hit, instance_number.numpy().reshape(size), 0)
+    actor = np.where(hit, scene.actor_of_instance[numbers], 0).astype(np.int32)
+    start = scene.face_start[np.where(hit, shape_number.numpy().reshape(size), 0)]
+    face = np.where(hit, start + found.prim_index.numpy().reshape(size), 0)
+    material = scene.buffers.materials[face]
+    of_material = np.array([m.semantic for m in scene.table.entries], np.uint8)
+    semantic = np.where(hit, of_material[material], SKY).astype(np.uint8)
+    for number in np.unique(actor[actor > 0]):
+        semantic[actor == number] = classes[int(number)]
+    painted = hit & (semantic == MARKING) & (actor == 0)
+    if painted.any():
+        points = camera.position + _rays(camera)[painted] * distance[painted][:, None]
+        place = _tile_place(scene, face[painted], found.prim_uv, painted)
+        semantic[painted] = np.where(cover(points, place) > COVERED, ROAD, MARKING)
+    return Labels(depth, semantic, actor)
+
+
+def _rays(camera: Camera) -> Float[ndarray, "height width 3"]:
+    """Unit vectors through the pixels' centres, renderer axes."""
+    x = (np.arange(camera.width) + 0.5 - camera.intrinsics[0, 2]) / camera.intrinsics[0, 0]
+    y = (np.arange(camera.height) + 0.5 - camera.intrinsics[1, 2]) / camera.intrinsics[1, 1]
+    local = np.stack(np.broadcast_arrays(x[None, :], y[:, None], np.ones((1, 1))), -1)
+    rays = local @ camera.camera_to_world[:3, :3].T
+    return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+
+
+def _tile_place(scene: Scene, face: Any, prim_uv: Any, chosen: Bool[ndarray, "h w"]) -> Float[ndarray, "n 2"]:
+    b1, b2 = (c.numpy().reshape(chosen.shape)[chosen] for c in (prim_uv.x, prim_uv.y))
+    corners = scene.buffers.uv[scene.buffers.faces[face]]
+    return np.asarray(
+        corners[:, 0] * (1 - b1 - b2)[:, None] + corners[:, 1] * b1[:, None] + corners[:, 2] * b2[:, None], np.float64
+    )
+
+
+def visibility(
+    camera: Camera, pieces: dict[int, list[tuple[Mesh, Float[ndarray, "4 4"]]]], instance: Int32[ndarray, "h w"]
+) -> tuple[Visibility, ...]:
+    """Silhouettes of actors, drawn each by itself, against what is seen of them; actors outside the view are left out."""
+    seen = dict(zip(*np.unique(instance, return_counts=True), strict=True))
+    found = []
+    for actor_id, parts in sorted(pieces.items()):
+        triangles = [_projected(camera, part, matrix) for part, matrix in parts]
+        polygons = np.concatenate(triangles) if triangles else np.zeros((0, 3, 2))
+        if not len(polygons):
+            continue
+        low, high = polygons.min((0, 1)), polygons.max((0, 1))
+        if (high <= 0).any() or low[0] >= camera.width or low[1] >= camera.height:
+            continue
+        mask = _filled(camera, polygons)
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        if not len(rows):
+            continue
+        outside = bool((low < -0.5).any() or high[0] > camera.width + 0.5 or high[1] > camera.height + 0.5)
+        corner = (max(low[0], 0), max(low[1], 0), min(high[0], camera.width), min(high[1], camera.height))
+        left, top, right, bottom = (float(v) for v in corner)
+        count = max(int(mask.sum()), int(seen.get(actor_id, 0)))
+        found.append(Visibility(actor_id, int(seen.get(actor_id, 0)), count, (left, top, right, bottom), outside))
+    return tuple(found)
+
+
+NEAR = 0.05
+
+
+def _projected(camera: Camera, part: Mesh, matrix: Float[ndarray, "4 4"]) -> Float[ndarray, "m 3 2"]:
+    """Triangles before the camera in pixels; those that cross the near plane are cut along it."""
+    local = camera.to_camera(part.vertices.astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3])
+    corners = local[part.faces]
+    ahead = corners[..., 2] > NEAR
+    whole = corners[ahead.all(1)]
+    cut = [_clipped(t) for t in corners[ahead.any(1) & ~ahead.all(1)]]
+    every = np.concatenate([whole, *cut]) if cut else whole
+    focal = np.array([camera.intrinsics[0, 0], camera.intrinsics[1, 1]])
+    return np.asarray(every[..., :2] / every[..., 2:] * focal + camera.intrinsics[:2, 2])
+
+
+def _clipped(triangle: Float[ndarray, "3 3"]) -> Float[ndarray, "k 3 3"]:
+    """What of a triangle lies beyond the near plane, as one or two triangles (Sutherland and Hodgman 1974)."""
+    kept: list[Float[ndarray, "3"]] = []
+    for i in range(3):
+        a, b = triangle[i], triangle[(i + 1) % 3]
+        if a[2] > NEAR:
+            kept.append(a)
+        if (a[2] > NEAR) != (b[2] > NEAR):
+            kept.append(a + (b - a) * (NEAR - a[2]) / (b[2] - a[2]))
+    return np.array([[kept[0], kept[i], kept[i + 1]] for i in range(1, len(kept) - 1)])
+
+
+def _filled(camera: Camera, polygons: Float[ndarray, "m 3 2"]) -> Bool[ndarray, "height width"]:
+    """Pixels whose centre lies in one of the triangles (to a sixteenth of a pixel)."""
+    mask = np.zeros((camera.height, camera.width), np.uint8)
+    limit = 8 * max(camera.width, camera.height)
+    fixed = np.round((np.clip(polygons, -limit, limit) - 0.5) * 16).astype(np.int32)
+    for triangle in fixed:
+        cv2.fillConvexPoly(mask, triangle, 1, lineType=cv2.LINE_8, shift=4)
+    return mask > 0

@@ -1,0 +1,67 @@
+"""Mitsuba, set up once: the variant, the LLVM library it compiles with, the number of threads.
+
+Every module of this package that renders takes `mi` and `dr` from here, never from `import mitsuba`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+from pathlib import Path
+
+from perception.errors import WhiteoutError
+
+LLVM_PACKAGE = "karellen-llvm-core"
+
+
+def llvm_library() -> Path | None:
+    """Path of the LLVM shared library that the package `karellen-llvm-core` brought, None if it is not installed."""
+    try:
+        files = importlib.metadata.files(LLVM_PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    found = sorted((Path(str(f.locate())) for f in files if f.name.startswith("libLLVM")), key=lambda p: len(p.name))
+    return next((path for path in found if path.exists()), None)
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA driver answers on this machine."""
+    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidia0").exists()
+
+
+def variant() -> str:
+    """The Mitsuba variant used here: `WHITEOUT_VARIANT` if set, else CUDA where there is a GPU, else LLVM."""
+    return os.environ.get("WHITEOUT_VARIANT") or ("cuda_ad_rgb" if has_gpu() else "llvm_ad_rgb")
+
+
+def _prepare_llvm() -> None:
+    if os.environ.get("DRJIT_LIBLLVM_PATH"):
+        return
+    library = llvm_library()
+    if library is None:
+        raise WhiteoutError(
+            f"Mitsuba compiles its kernels with LLVM, and no LLVM library was found; run `pip install {LLVM_PACKAGE}`, "
+            "or set DRJIT_LIBLLVM_PATH to a libLLVM.so"
+        )
+    os.environ["DRJIT_LIBLLVM_PATH"] = str(library)
+
+
+def set_threads(threads: int | None = None) -> None:
+    """Limit the renderer to `threads` threads; None reads `WHITEOUT_THREADS`, and if that is unset changes nothing."""
+    count = threads if threads is not None else int(os.environ.get("WHITEOUT_THREADS", "0"))
+    if count > 0:
+        dr.set_thread_count(count)
+
+
+if importlib.util.find_spec("mitsuba") is None:
+    raise WhiteoutError("the renderer needs the package mitsuba; run `pip install mitsuba`")
+if variant().startswith("llvm"):
+    _prepare_llvm()
+
+import drjit as dr  # noqa: E402  (the library's path must be known first)
+import mitsuba as mi  # noqa: E402
+
+mi.set_variant(variant())
+mi.set_log_level(mi.LogLevel.Error)
+set_threads()

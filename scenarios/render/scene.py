@@ -1,0 +1,139 @@
+"""The scene: a map's static world, built once, and slots for actors that are only moved.
+
+Reloading a scene costs a second or two, moving its instances a few milliseconds: so slots are kept, and the unused ones
+wait far below the ground. The scene grows when an instant brings an actor for whom there is no slot.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int32
+from numpy import ndarray
+
+from scenarios.instant import ActorState
+from scenarios.render.actors import Body, Key, Slot, body_of, key_of, lamp_bits, piece_matrix, seats
+from scenarios.render.geometry import Buffers, Mesh, shape
+from scenarios.render.materials import MaterialTable
+from scenarios.render.mitsuba_setup import dr, mi
+
+PARKED = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, -3000], [0, 0, 0, 1]])
+
+
+class Scene:
+    """A Mitsuba scene with its lookup tables."""
+
+    def __init__(self, world: list[Mesh], placed: list[tuple[Mesh, list[Float[ndarray, "4 4"]]]], table: MaterialTable) -> None:
+        """`world` stands where it is; each mesh of `placed` stands at every one of its transforms."""
+        self.table = table
+        self._world = world
+        self._placed = placed
+        self._bodies: dict[Key, Body] = {}
+        self._shapes: dict[int, Any] = {}
+        self._groups: dict[int, Any] = {}
+        self._slots: dict[Key, list[Slot]] = {}
+        self._static: list[tuple[Any, Float[ndarray, "4 4"]]] = []
+        self._parked: set[str] = set()
+        self.actor_of_instance: Int32[ndarray, "n"] = np.zeros(1, np.int32)
+        self._build({})
+
+    def place(self, actors: list[ActorState], scenery_lamps: int) -> None:
+        """Put the actors in their places and switch their lamps; `scenery_lamps` are the static world's lamp bits."""
+        chosen = seats(self._slots, actors)
+        if chosen is None:
+            wanted: dict[Key, int] = {}
+            for actor in actors:
+                wanted[key_of(actor)] = wanted.get(key_of(actor), 0) + 1
+            kept = {k: max(wanted.get(k, 0), len(s)) for k, s in self._slots.items()} if len(self._slots) < 300 else {}
+            self._build({**kept, **{k: max(n, kept.get(k, 0)) for k, n in wanted.items()}})
+            chosen = seats(self._slots, actors)
+            assert chosen is not None
+        self._move(actors, chosen, scenery_lamps)
+
+    def _move(self, actors: list[ActorState], chosen: dict[int, Slot], scenery_lamps: int) -> None:
+        placement, bits = self._rest.copy(), np.full(self._count, scenery_lamps, np.uint32)
+        self.actor_of_instance = np.zeros(self._count, np.int32)
+        self.matrices: dict[int, list[tuple[Mesh, Float[ndarray, "4 4"]]]] = {}
+        moved: dict[str, Float[ndarray, "4 4"]] = {}
+        for actor in actors:
+            slot = chosen[actor.id]
+            pieces = self._bodies[slot.key].pieces
+            for (joint, part), name, number in zip(pieces, slot.names, slot.numbers, strict=True):
+                matrix = piece_matrix(actor, joint)
+                moved[name] = matrix
+                placement[number, :, :3] = matrix[:3, :3]
+                bits[number] = lamp_bits(actor)
+                self.actor_of_instance[number] = actor.id
+                self.matrices.setdefault(actor.id, []).append((part, matrix))
+        for name in self._parked_before - set(moved):
+            self._parameters[f"{name}.to_world"] = mi.ScalarAffineTransform4f(PARKED.tolist())
+        for name, matrix in moved.items():
+            self._parameters[f"{name}.to_world"] = mi.ScalarAffineTransform4f(matrix.tolist())
+        if moved or self._parked_before:
+            self._parameters.update()
+        self._parked_before = set(moved)
+        self.placement = mi.Float(placement.astype(np.float32).ravel())
+        self.lamp_bits = mi.UInt32(bits)
+
+    def _build(self, wanted: dict[Key, int]) -> None:
+        for key in wanted:
+            if key not in self._bodies:
+                self._bodies[key] = body_of(key, self.table)
+        meshes = [*self._world, *(m for m, _ in self._placed)]
+        meshes += [part for body in self._bodies.values() for _, part in body.pieces]
+        self.buffers = Buffers(meshes)
+        entries: dict[str, Any] = {"type": "scene"}
+        static: list[tuple[Any, Float[ndarray, "4 4"]]] = []
+        where = [(m, [np.eye(4)]) for m in self._world] + self._placed
+        for i, (part, matrices) in enumerate(where):
+            for j, matrix in enumerate(matrices):
+                entries[f"static_{i}_{j}"] = self._instance(part, matrix)
+                static.append((entries[f"static_{i}_{j}"], matrix))
+        self._slots = {}
+        for k, (key, count) in enumerate(sorted(wanted.items())):
+            self._slots[key] = []
+            for n in range(count):
+                slot = Slot(key)
+                for p, (_, part) in enumerate(self._bodies[key].pieces):
+                    name = f"slot_{k}_{n}_{p}"
+                    entries[name] = self._instance(part, PARKED)
+                    slot.names.append(name)
+                    slot.shapes.append(entries[name])
+                self._slots[key].append(slot)
+        groups = {f"group_{i}": self._groups[id(part)] for i, part in enumerate(meshes) if id(part) in self._groups}
+        entries = {"type": "scene", **groups, **{k: v for k, v in entries.items() if k != "type"}}
+        self.mitsuba = mi.load_dict(entries, optimize=False)
+        self._parameters = mi.traverse(self.mitsuba)
+        self._parked_before: set[str] = set()
+        self._number(meshes, static)
+
+    def _instance(self, part: Mesh, matrix: Float[ndarray, "4 4"]) -> Any:
+        if id(part) not in self._groups:
+            self._shapes[id(part)] = shape(part, "mesh")
+            self._groups[id(part)] = mi.load_dict({"type": "shapegroup", "mesh": self._shapes[id(part)]})
+        transform = mi.ScalarTransform4f(matrix.tolist())
+        return mi.load_dict({"type": "instance", "group": self._groups[id(part)], "to_world": transform})
+
+    def _number(self, meshes: list[Mesh], static: list[tuple[Any, Float[ndarray, "4 4"]]]) -> None:
+        """Fill the tables that turn Dr.Jit's registry numbers into ours."""
+        shapes = [number_of(self._shapes[id(m)]) for m in meshes if id(m) in self._shapes]
+        start = np.zeros(max(shapes, default=0) + 1, np.uint32)
+        for part, begin in zip(meshes, self.buffers.face_start, strict=True):
+            if id(part) in self._shapes:
+                start[number_of(self._shapes[id(part)])] = begin
+        self.face_start = start
+        self.start_by_shape = mi.UInt32(start)
+        for slots in self._slots.values():
+            for slot in slots:
+                slot.numbers = [number_of(s) for s in slot.shapes]
+        numbers = [number_of(s) for s, _ in static] + [n for ss in self._slots.values() for s in ss for n in s.numbers]
+        self._count = max(numbers) + 1
+        self._rest = np.tile(np.eye(3, 4), (self._count, 1, 1))
+        for instance, matrix in static:
+            self._rest[number_of(instance), :, :3] = matrix[:3, :3]
+
+
+def number_of(instance: Any) -> int:
+    """Dr.Jit's registry number of a shape."""
+    return int(dr.reinterpret_array(mi.UInt32, mi.ShapePtr(instance)).numpy()[0])

@@ -1,0 +1,240 @@
+"""How a point on a surface looks: its layers (paint, dust of snow, water film), and how they scatter light.
+
+The layers are mixed at the hit from the material's row and the surface tile under it; the result scatters light as a
+diffuse base under GGX microfacets (Walter et al. 2007, Heitz 2018) with Schlick's Fresnel term, and a clear coat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from numpy import ndarray
+
+from scenarios.render.geometry import Buffers
+from scenarios.render.materials import ASPHALT_COLOR, COLUMNS
+from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.surface import FRESH_SNOW, ICE_ROUGHNESS, SNOW_ROUGHNESS, TILES, Tiles
+
+
+@dataclass(eq=False)
+class Hit:
+    """A shaded point; device arrays."""
+
+    p: Any
+    geometric: Any
+    frame: Any
+    viewer: Any
+    albedo: Any
+    mirror: Any
+    alpha: Any
+    coat: Any
+    ground: Any
+    lamp: Any
+    instance: Any
+
+
+class Shader:
+    """Turns what a ray met into a `Hit`. A plain object: Dr.Jit takes no copies of it into a loop's state.
+
+    `placement` holds, for each instance number, a 3 x 3 rotation, actor id and lamp bits, in rows of 12.
+    """
+
+    def __init__(
+        self,
+        buffers: Buffers,
+        rows: Float32[ndarray, "n 16"],
+        start_by_shape: Any,
+        placement: Any,
+        lamp_bits: Any,
+        tiles: Tiles,
+        dusting: float,
+    ) -> None:
+        self.buffers = buffers
+        self.rows = mi.Float(np.ascontiguousarray(rows).ravel())
+        self.start_by_shape = start_by_shape
+        self.placement = placement
+        self.lamp_bits = lamp_bits
+        self.tiles = tiles
+        self.dusting = dr.opaque(mi.Float, dusting)
+
+    def shade(self, ray: Any, found: Any, active: Any) -> Hit:
+        """Shade what `ray` met; `found` is Mitsuba's preliminary intersection."""
+        start = dr.gather(mi.UInt32, self.start_by_shape, dr.reinterpret_array(mi.UInt32, found.shape), active)
+        face = dr.gather(mi.Array4u, self.buffers.device_faces, found.prim_index + start, active)
+        first = [dr.gather(mi.Vector4f, self.buffers.device_vertices, face[i], active) for i in range(3)]
+        second = [dr.gather(mi.Vector4f, self.buffers.device_normals, face[i], active) for i in range(3)]
+        b1, b2 = found.prim_uv.x, found.prim_uv.y
+        b0 = 1 - b1 - b2
+        bary = (b0, b1, b2)
+        instance = dr.reinterpret_array(mi.UInt32, found.instance)
+        turn = [dr.gather(mi.Vector4f, self.placement, instance * 3 + i, active) for i in range(3)]
+
+        def turned(v: Any) -> Any:
+            return mi.Vector3f(*(dr.dot(mi.Vector3f(t.x, t.y, t.z), v) for t in turn))
+
+        corners = [mi.Vector3f(v.x, v.y, v.z) for v in first]
+        edge1, edge2 = turned(corners[1] - corners[0]), turned(corners[2] - corners[0])
+        geometric = dr.normalize(dr.cross(edge1, edge2))
+        smooth = turned(sum(b * mi.Vector3f(v.x, v.y, v.z) for b, v in zip(bary, second, strict=True)))
+        back = dr.dot(geometric, ray.d) > 0
+        geometric = dr.select(back, -geometric, geometric)
+        normal = dr.normalize(dr.select(dr.dot(smooth, geometric) < 0, -smooth, smooth))
+        point = ray(found.t)
+        uv = sum(b * mi.Vector2f(v.w, n.w) for b, v, n in zip(bary, first, second, strict=True))
+        du1, du2 = (mi.Vector2f(first[i].w - first[0].w, second[i].w - second[0].w) for i in (1, 2))
+        row = [dr.gather(mi.Vector4f, self.rows, face[3] * (COLUMNS // 4) + i, active) for i in range(4)]
+        laned = ~dr.isnan(uv.x)
+        tile = dr.select(laned, mi.UInt32(0), dr.select(row[3].y > 0.5, mi.UInt32(2), mi.UInt32(1)))
+        place = mi.Point2f(
+            dr.select(laned, uv.x, dr.select(tile == 2, point.x / TILES[2].length, point.x / TILES[1].length)),
+            dr.select(laned, uv.y, dr.select(tile == 2, point.y / TILES[2].width, point.y / TILES[1].width)),
+        )
+        determinant = du1.x * du2.y - du1.y * du2.x
+        along = dr.select(laned, edge1 * du2.y - edge2 * du1.y, mi.Vector3f(1, 0, 0) * determinant)
+        along = dr.select(laned, along / determinant, mi.Vector3f(1, 0, 0))
+        along = dr.normalize(along - normal * dr.dot(along, normal))
+        across = dr.select(laned, (edge2 * du1.x - edge1 * du2.x) / determinant, mi.Vector3f(0, 1, 0))
+        across = dr.normalize(across - normal * dr.dot(across, normal))
+        return self._layers(ray, point, geometric, normal, along, across, row, tile, place, instance, active)
+
+    def _layers(
+        self,
+        ray: Any,
+        point: Any,
+        geometric: Any,
+        normal: Any,
+        along: Any,
+        across: Any,
+        row: list[Any],
+        tile: Any,
+        place: Any,
+        instance: Any,
+        active: Any,
+    ) -> Hit:
+        look, slope = self.tiles.lookup(tile, place, active)
+        detail, cover, polish, film = look.x, look.y, look.z, look.w
+        color, roughness = mi.Color3f(row[0].x, row[0].y, row[0].z), row[0].w
+        specular, metallic, coat, grain = row[1].x, row[1].y, row[1].z, row[1].w
+        snow_kept, film_kept, ground, wear = row[2].x, row[2].y, row[2].z > 0.5, row[2].w
+        asphalt = mi.Color3f(*ASPHALT_COLOR) * (1 + 0.35 * detail)
+        bare = dr.clip((detail * 0.5 + 0.5 - (1 - wear)) * 6 + slope.z, 0, 1) * dr.select(wear > 0, 1.0, 0.0)
+        color = dr.lerp(dr.maximum(color * (1 + grain * detail), 0), asphalt, bare)
+        lies = dr.clip((normal.z - 0.35) * 2.5, 0, 1)
+        dust = dr.clip((self.dusting * snow_kept + slope.z * 0.35 - 0.38) * 5, 0, 1)
+        covered = dr.select(ground, cover * dr.minimum(snow_kept * (1.2 - 0.2 * detail), 1), dust) * lies
+        covered = dr.select(snow_kept > 0, covered, 0)
+        wet = film * film_kept * lies
+        color = dr.lerp(color, color * 0.5, wet)
+        roughness = dr.lerp(roughness, 0.12, dr.clip(wet, 0, 1))
+        specular = dr.lerp(specular, 0.02, wet)
+        white = mi.Color3f(*FRESH_SNOW) * (1 + 0.05 * detail) * (1 - 0.12 * polish)
+        color = dr.lerp(color, white, covered)
+        roughness = dr.lerp(roughness, dr.lerp(SNOW_ROUGHNESS, ICE_ROUGHNESS, polish), covered)
+        specular = dr.lerp(specular, dr.lerp(0.01, 0.02, polish), covered)
+        bump = dr.select(ground, 1.0, 0.0) * lies
+        normal = dr.normalize(normal - (along * slope.x + across * slope.y) * bump)
+        facing = -ray.d
+        below = dr.dot(normal, facing) < 0.02
+        normal = dr.select(below, dr.normalize(normal + facing * (0.02 - dr.dot(normal, facing))), normal)
+        frame = mi.Frame3f(normal)
+        kept = 1 - covered
+        return Hit(
+            p=point,
+            geometric=geometric,
+            frame=frame,
+            viewer=frame.to_local(facing),
+            albedo=color * (1 - metallic),
+            mirror=dr.lerp(mi.Color3f(specular), color, metallic),
+            alpha=dr.square(dr.maximum(roughness, 0.05)),
+            coat=coat * kept,
+            ground=ground,
+            lamp=mi.UInt32(row[3].x),
+            instance=instance,
+        )
+
+
+COAT_ALPHA = 0.005
+
+
+def _ggx(alpha: Any, view: Any, light: Any) -> tuple[Any, Any, Any]:
+    """GGX's D G / (4 cos cos) with height-correlated shadowing, cosine between light and half vector, half vector."""
+    half = dr.normalize(view + light)
+    a2 = alpha * alpha
+    base = dr.fma(half.z * half.z, a2 - 1, 1)
+    density = a2 / dr.maximum(dr.pi * base * base, 1e-9)
+    nv, nl = dr.maximum(view.z, 1e-4), dr.maximum(light.z, 1e-4)
+    shadow = 0.5 / (nl * dr.sqrt(dr.fma(nv * nv, 1 - a2, a2)) + nv * dr.sqrt(dr.fma(nl * nl, 1 - a2, a2)))
+    return density * shadow, dr.clip(dr.dot(light, half), 0, 1), half
+
+
+def _schlick(mirror: Any, cosine: Any) -> Any:
+    rest = 1 - cosine
+    power = rest * rest * rest * rest * rest
+    return mirror + (1 - mirror) * power
+
+
+def scatter(hit: Hit, light: Any) -> tuple[Any, Any]:
+    """Diffuse and mirrored parts of BSDF times cosine for local direction `light`."""
+    above = (light.z > 0) & (hit.viewer.z > 0)
+    lobe, cosine, _ = _ggx(hit.alpha, hit.viewer, light)
+    fresnel = _schlick(hit.mirror, cosine) * dr.clip(1.25 - hit.alpha, 0, 1)
+    coat_lobe, _, _ = _ggx(mi.Float(COAT_ALPHA), hit.viewer, light)
+    coat = hit.coat * _schlick(mi.Float(0.04), cosine)
+    gloss = (fresnel * lobe * (1 - coat) + coat * coat_lobe) * light.z
+    matte = hit.albedo * (1 - fresnel) * (1 - coat) * dr.inv_pi * light.z
+    return dr.select(above, matte, 0), dr.select(above, gloss, 0)
+
+
+def bounce(hit: Hit, choice: Any, sample: Any) -> tuple[Any, Any]:
+    """Draw a direction (local) to go on with, and BSDF times cosine over its density."""
+    nv = dr.maximum(hit.viewer.z, 1e-3)
+    mirror_share = dr.mean(_schlick(hit.mirror, nv)) + 0.02
+    base_share = dr.mean(hit.albedo) + 0.02
+    coat_share = hit.coat * _schlick(mi.Float(0.04), nv)
+    total = mirror_share + base_share + coat_share
+    p_mirror, p_coat = mirror_share / total, coat_share / total
+    diffuse = mi.warp.square_to_cosine_hemisphere(sample)
+    to_coat = choice < p_coat
+    to_mirror = (choice >= p_coat) & (choice < p_coat + p_mirror)
+    alpha = dr.select(to_coat, COAT_ALPHA, hit.alpha)
+    half = visible_normal(hit.viewer, alpha, sample)
+    reflected = 2 * dr.dot(hit.viewer, half) * half - hit.viewer
+    light = dr.select(to_mirror | to_coat, reflected, diffuse)
+    density = (
+        (1 - p_mirror - p_coat) * dr.maximum(light.z, 0) * dr.inv_pi
+        + p_mirror * _visible_density(hit.viewer, light, hit.alpha)
+        + p_coat * _visible_density(hit.viewer, light, mi.Float(COAT_ALPHA))
+    )
+    matte, gloss = scatter(hit, light)
+    weight = dr.select(density > 1e-7, (matte + gloss) / density, 0)
+    return light, dr.minimum(weight, 4.0)
+
+
+def visible_normal(view: Any, alpha: Any, sample: Any) -> Any:
+    """A GGX microfacet normal as the viewer sees them (Heitz 2018, listing 1)."""
+    stretched = dr.normalize(mi.Vector3f(alpha * view.x, alpha * view.y, dr.maximum(view.z, 1e-4)))
+    length2 = stretched.x * stretched.x + stretched.y * stretched.y
+    inverse = dr.rsqrt(dr.maximum(length2, 1e-12))
+    t1 = dr.select(length2 > 1e-12, mi.Vector3f(-stretched.y * inverse, stretched.x * inverse, 0), mi.Vector3f(1, 0, 0))
+    t2 = dr.cross(stretched, t1)
+    radius = dr.sqrt(sample.x)
+    sin_phi, cos_phi = dr.sincos(dr.two_pi * sample.y)
+    a, b = radius * cos_phi, radius * sin_phi
+    share = 0.5 * (1 + stretched.z)
+    b = (1 - share) * dr.safe_sqrt(1 - a * a) + share * b
+    normal = a * t1 + b * t2 + dr.safe_sqrt(1 - a * a - b * b) * stretched
+    return dr.normalize(mi.Vector3f(alpha * normal.x, alpha * normal.y, dr.maximum(normal.z, 1e-6)))
+
+
+def _visible_density(view: Any, light: Any, alpha: Any) -> Any:
+    """Density over directions of reflecting about a `visible_normal`."""
+    half = dr.normalize(view + light)
+    a2 = alpha * alpha
+    base = dr.fma(half.z * half.z, a2 - 1, 1)
+    density = a2 / dr.maximum(dr.pi * base * base, 1e-9)
+    nv = dr.maximum(view.z, 1e-4)
+    masked = 2 * nv / (nv + dr.sqrt(a2 + (1 - a2) * nv * nv))
+    return dr.select(light.z > 0, masked * density / (4 * nv), 0)

@@ -1,0 +1,135 @@
+"""The land around the roads: verges that fall away from the carriageway, fields, hills on the horizon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.spatial import cKDTree
+
+from scenarios.render.geometry import Mesh, mesh
+from scenarios.render.materials import MaterialTable
+from scenarios.render.roads import RAISED, Lane, strip
+
+VERGE = 5.0
+"""Width of the verge beside each road [m]."""
+VERGE_FALL = 0.4
+MARGIN = 90.0
+"""How far the fine ground reaches beyond the outermost road [m]."""
+FAR = 1800.0
+
+
+@dataclass(frozen=True, eq=False)
+class Land:
+    """Height of the land as a function of place, level with the roads beside them."""
+
+    points: Float[ndarray, "n 3"]
+    half_widths: Float[ndarray, "n"]
+    tree: cKDTree
+    phases: Float[ndarray, "waves 3"]
+
+    @classmethod
+    def around(cls, lanes: list[Lane], seed: int) -> Land:
+        """The land around the lanes of a map; the same seed raises the same hills."""
+        middles = [(lane.inner + lane.outer) / 2 for lane in lanes]
+        points = np.concatenate(middles)
+        halves = np.concatenate([np.linalg.norm(lane.outer - lane.inner, axis=1) / 2 for lane in lanes])
+        rng = np.random.default_rng([seed, 3])
+        waves = np.column_stack([rng.uniform(90, 420, 9), rng.uniform(0, 2 * np.pi, 9), rng.uniform(0, 2 * np.pi, 9)])
+        return cls(points, halves, cKDTree(points[:, :2]), waves)
+
+    def distance(self, xy: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
+        """Distance to the nearest lane's edge [m]; negative on a lane."""
+        gap, index = self.tree.query(xy, k=min(6, len(self.points)))
+        return np.asarray((gap - self.half_widths[index]).min(axis=1))
+
+    def height(self, xy: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
+        """Height of the land [m], a little under road and verge where they cover it."""
+        gap, index = self.tree.query(xy, k=min(8, len(self.points)))
+        weight = 1 / (gap + 0.5) ** 3
+        level = (self.points[index, 2] * weight).sum(1) / weight.sum(1)
+        away = (gap - self.half_widths[index]).min(axis=1)
+        lowest = np.where(away < VERGE + 3, self.points[index[:, :4], 2].min(axis=1), level)
+        sunk = np.where(away < VERGE + 3, np.minimum(lowest, level) - VERGE_FALL - 0.35, level - VERGE_FALL + 0.05)
+        hills = np.clip((away - 25) / 260, 0, 1) ** 1.5 * self._hills(xy)
+        return np.asarray(sunk + hills + np.clip((away - 8) / 10, 0, 1) * 0.25 * self._bumps(xy))
+
+    def _hills(self, xy: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
+        total = np.zeros(len(xy))
+        for length, heading, phase in self.phases:
+            along = xy @ [np.cos(heading), np.sin(heading)]
+            total += np.sin(2 * np.pi * along / (length * 2.2) + phase) * length / 40
+        return np.maximum(total + 12, 0)
+
+    def _bumps(self, xy: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
+        return np.asarray(np.sin(xy[:, 0] / 7.1 + np.sin(xy[:, 1] / 11.3)) + np.sin(xy[:, 1] / 5.7 + xy[:, 0] / 17.0))
+
+
+def terrain_meshes(lanes: list[Lane], land: Land, table: MaterialTable) -> list[Mesh]:
+    """Verges along the roads, the fine ground between them, and the coarse land up to the horizon."""
+    low, high = land.points[:, :2].min(0) - MARGIN, land.points[:, :2].max(0) + MARGIN
+    cell = float(np.clip(np.sqrt(np.prod(high - low) / 160_000), 2.5, 12))
+    grass = table.number("grass")
+    fine = _grid(land, low, high, cell, grass, 0.0, None)
+    centre = (low + high) / 2
+    reach = (high - low) / 2 + FAR
+    coarse = _grid(land, centre - reach, centre + reach, 45.0, grass, 0.0, (low + 20, high - 20))
+    return [fine, coarse, *verges(lanes, table)]
+
+
+def _grid(
+    land: Land,
+    low: Float[ndarray, "2"],
+    high: Float[ndarray, "2"],
+    cell: float,
+    material: int,
+    sink: float,
+    hole: tuple[Float[ndarray, "2"], Float[ndarray, "2"]] | None,
+) -> Mesh:
+    counts = np.ceil((high - low) / cell).astype(int) + 1
+    x, y = (np.linspace(low[i], high[i], counts[i]) for i in range(2))
+    xy = np.stack(np.meshgrid(x, y, indexing="ij"), -1).reshape(-1, 2)
+    points = np.column_stack([xy, land.height(xy) - sink])
+    index = np.arange(len(xy)).reshape(counts[0], counts[1])
+    a, b, c, d = index[:-1, :-1].ravel(), index[1:, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, 1:].ravel()
+    faces = np.concatenate([np.column_stack([a, b, d]), np.column_stack([a, d, c])])
+    if hole is not None:
+        middle = points[faces].mean(axis=1)[:, :2]
+        points[((xy > hole[0]) & (xy < hole[1])).all(axis=1), 2] -= 4.0
+        faces = faces[~((middle > hole[0] + 30) & (middle < hole[1] - 30)).all(axis=1)]
+    return mesh(points, faces, material)
+
+
+def verges(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
+    """Bands from the outermost lane's edge down to the fields, gravel first and then grass."""
+    outermost: dict[tuple[int, bool, float], Lane] = {}
+    for lane in lanes:
+        key = (lane.road, lane.lane > 0, round(float(lane.s[0]), 1))
+        if key not in outermost or abs(lane.lane) > abs(outermost[key].lane):
+            outermost[key] = lane
+    one_sided = {(k[0], k[2]) for k in outermost}
+    meshes = []
+    for (road, left, start), lane in outermost.items():
+        meshes += _verge(lane, lane.outer, lane.outer - lane.inner, table)
+        if (road, not left, start) not in outermost and (road, start) in one_sided:
+            innermost = min(
+                (x for x in lanes if x.road == road and round(float(x.s[0]), 1) == start), key=lambda x: abs(x.lane)
+            )
+            meshes += _verge(innermost, innermost.inner, innermost.inner - innermost.outer, table)
+    return meshes
+
+
+def _verge(lane: Lane, edge: Float[ndarray, "n 3"], outward: Float[ndarray, "n 3"], table: MaterialTable) -> list[Mesh]:
+    away = outward * [1, 1, 0]
+    away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+    high = RAISED.get(lane.kind, 0.0)
+    inside = edge - away * 0.02 + [0, 0, high - 0.02]
+    gravel = 0.0 if high else 0.6
+    middle = inside + away * gravel - [0, 0, 0.03]
+    outer = inside + away * (VERGE * 0.5) - [0, 0, 0.14 + high]
+    end = inside + away * (VERGE + 1.2) - [0, 0, VERGE_FALL + 0.12 + high]
+    bands = [] if high else [strip(inside, middle, table.number("gravel"))]
+    grass = table.number("grass")
+    return [*bands, strip(middle, outer, grass), strip(outer, end, grass)]

@@ -1,0 +1,191 @@
+"""The path tracer: one kernel that keeps skylight, sunlight and the road's mirror image of the sun apart.
+
+Light is linear, so the counterfactual pictures (no sun, no glare) are sums of the same traced parts, free of extra noise.
+The sun is sampled directly (a point inside its disc), the sky is found by continuing the path (it is smooth), lamps are
+sampled one a path. Mitsuba finds the hits; `shading.py` says what they look like. All data reach the kernel as arrays,
+so it is compiled once and fits every map, weather and crowd.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32
+from numpy import ndarray
+
+from perception.camera import Camera
+from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.shading import Hit, Shader, bounce, scatter
+
+INDIRECT_CLAMP = 3.0
+"""Light arriving over more than one bounce is cut at this multiple of a white, sunlit wall: it removes sparkles."""
+SUN_RADIUS = float(np.deg2rad(0.2665))
+GAP = 2e-3
+"""How far shadow and bounce rays start off the surface [m]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Light:
+    """Everything that shines.
+
+    Attributes:
+        sky: latitude-longitude texture of radiance (device): u = azimuth / 2 pi, v = angle from the zenith / pi.
+        sun: unit vector towards the sun (renderer axes).
+        sun_irradiance: of a surface facing the sun, RGB.
+        lamps: position 3, direction 3, RGB intensity 3, cosine of the cone's edge, 1 for a headlamp's flat beam.
+        lamp_colors: radiance of each kind in `materials.LAMP_KINDS`.
+    """
+
+    sky: Any
+    sun: Float[ndarray, "3"]
+    sun_irradiance: Float[ndarray, "3"]
+    lamps: Float[ndarray, "n 11"]
+    lamp_colors: Float[ndarray, "kinds 3"]
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """Pictures of one traced view, linear radiance.
+
+    Attributes:
+        sky: light that came from the sky and from lamps.
+        sun: light that came from the sun over any path, the mirror image included.
+        gloss: the part of `sun` that the ground mirrors straight from the sun into the camera.
+        albedo: reflectance at the first hit, 1 in the sky.
+        normal: shading normal at the first hit.
+    """
+
+    sky: Float32[ndarray, "height width 3"]
+    sun: Float32[ndarray, "height width 3"]
+    gloss: Float32[ndarray, "height width 3"]
+    albedo: Float32[ndarray, "height width 3"]
+    normal: Float32[ndarray, "height width 3"]
+
+
+def trace(scene: Any, camera: Camera, light: Light, shader: Shader, *, samples: int, bounces: int, seed: int) -> Traced:
+    """Trace a view with `samples` paths a pixel of up to `bounces` surface hits; the same seed gives the same bytes."""
+    sampler = mi.PCG32(size=camera.width * camera.height * samples, initstate=seed & 0xFFFFFFFF)
+    offset = mi.Point2f(sampler.next_float32(), sampler.next_float32())
+    ray = camera_rays(camera, samples, offset)
+    parts = _paths(_Kernel(scene, light, shader, bounces), ray, sampler)
+    dr.eval(parts)
+    return Traced(*(_pixels(part, samples, camera) for part in parts))
+
+
+def camera_rays(camera: Camera, samples: int, offset: Any) -> Any:
+    """Rays in renderer axes through each pixel, `samples` in a row per pixel, at `offset` in [0, 1) of the pixel."""
+    index = dr.arange(mi.UInt32, camera.width * camera.height * samples) // dr.opaque(mi.UInt32, samples)
+    width = dr.opaque(mi.UInt32, camera.width)
+    row = index // width
+    column = index - row * width
+    focal, cx, cy = (dr.opaque(mi.Float, float(camera.intrinsics[i])) for i in ((0, 0), (0, 2), (1, 2)))
+    right, down, forward = (_vector(camera.camera_to_world[:3, i]) for i in range(3))
+    x = (mi.Float(column) + offset.x - cx) / focal
+    y = (mi.Float(row) + offset.y - cy) / focal
+    return mi.Ray3f(mi.Point3f(_vector(camera.position)), dr.normalize(right * x + down * y + forward))
+
+
+def _vector(values: Float[ndarray, "3"]) -> Any:
+    return mi.Vector3f(*(dr.opaque(mi.Float, float(v)) for v in values))
+
+
+def _pixels(value: Any, samples: int, camera: Camera) -> Float32[ndarray, "height width 3"]:
+    planes = [dr.block_sum(channel, samples).numpy() / samples for channel in value]
+    picture = np.stack(planes, -1).reshape(camera.height, camera.width, 3)
+    return np.ascontiguousarray(np.nan_to_num(picture), dtype=np.float32)
+
+
+class _Kernel:
+    """What every path reads. A plain object: Dr.Jit takes no copies of it into the loop's state."""
+
+    def __init__(self, scene: Any, light: Light, shader: Shader, bounces: int) -> None:
+        rows = np.ascontiguousarray(light.lamps.T, dtype=np.float32)
+        count = rows.shape[1]
+        self.scene = scene
+        self.shader = shader
+        self.sky = light.sky
+        self.sun = _vector(light.sun)
+        self.irradiance = mi.Color3f(_vector(light.sun_irradiance))
+        self.shines = dr.opaque(mi.Bool, bool(light.sun_irradiance.max() > 0))
+        self.lamps = [mi.Float(row) for row in (rows if count else np.zeros((11, 1), np.float32))]
+        self.lamp_count = dr.opaque(mi.UInt32, count)
+        self.lamp_colors = [mi.Float(np.ascontiguousarray(c, np.float32)) for c in light.lamp_colors.T]
+        self.last = dr.opaque(mi.UInt32, bounces)
+        self.limit = (dr.max(self.irradiance) * dr.inv_pi + dr.opaque(mi.Float, 0.05)) * INDIRECT_CLAMP
+
+    def tame(self, value: Any, first: Any) -> Any:
+        return dr.select(first, value, dr.minimum(value, self.limit))
+
+    def escaped(self, direction: Any) -> Any:
+        u = dr.atan2(direction.y, direction.x) * dr.inv_two_pi
+        v = dr.safe_acos(direction.z) * dr.inv_pi
+        return mi.Color3f(*self.sky.eval(mi.Point2f(u - dr.floor(u), v)))
+
+    def emitted(self, hit: Hit, active: Any) -> Any:
+        bits = dr.gather(mi.UInt32, self.shader.lamp_bits, hit.instance, active)
+        on = active & (((bits >> hit.lamp) & 1) == 1)
+        return mi.Color3f(*(dr.gather(mi.Float, color, hit.lamp, on) for color in self.lamp_colors))
+
+    def clear(self, hit: Hit, towards: Any, distance: Any, active: Any) -> Any:
+        """Whether nothing stands between the hit and the light."""
+        ray = mi.Ray3f(hit.p + hit.geometric * GAP, towards, distance, 0.0, [])
+        return active & ~self.scene.ray_test(ray, active)
+
+    def sunlit(self, hit: Hit, sample: Any, active: Any) -> tuple[Any, Any]:
+        """Sunlight scattered towards the viewer: all of it, and what the ground mirrors."""
+        disc = mi.warp.square_to_uniform_disk_concentric(sample) * float(np.tan(SUN_RADIUS))
+        towards = dr.normalize(mi.Frame3f(self.sun).to_world(mi.Vector3f(disc.x, disc.y, 1.0)))
+        lit = active & self.shines & (dr.dot(hit.geometric, towards) > 0)
+        lit = self.clear(hit, towards, dr.largest(mi.Float), lit)
+        matte, gloss = scatter(hit, hit.frame.to_local(towards))
+        matte, gloss = (dr.select(lit, part * self.irradiance, 0) for part in (matte, gloss))
+        return matte + gloss, dr.select(hit.ground, gloss, 0)
+
+    def lamplit(self, hit: Hit, sample: Any, active: Any) -> Any:
+        """Light of one lamp, drawn at random, scattered towards the viewer."""
+        lit = active & (self.lamp_count > 0)
+        index = dr.minimum(mi.UInt32(sample * mi.Float(self.lamp_count)), dr.maximum(self.lamp_count, 1) - 1)
+        row = [dr.gather(mi.Float, column, index, lit) for column in self.lamps]
+        place, axis = mi.Point3f(*row[0:3]), mi.Vector3f(*row[3:6])
+        distance = dr.maximum(dr.norm(place - hit.p), 0.3)
+        towards = mi.Vector3f((place - hit.p) / distance)
+        cone = dr.clip((-dr.dot(towards, axis) - row[9]) / dr.maximum(1 - row[9], 1e-3), 0, 1)
+        low = dr.clip(1 - (-towards.z - axis.z) * 25, 0.02, 1)
+        beam = dr.select(row[10] > 0, cone * cone * low, cone)
+        lit = self.clear(hit, towards, distance - 0.25, lit & (beam > 0) & (dr.dot(hit.geometric, towards) > 0))
+        matte, gloss = scatter(hit, hit.frame.to_local(towards))
+        value = (matte + gloss) * mi.Color3f(*row[6:9]) * (beam * mi.Float(self.lamp_count) / dr.square(distance))
+        return dr.select(lit, value, 0)
+
+
+@dr.syntax
+def _paths(kernel: _Kernel, ray: mi.Ray3f, sampler: mi.PCG32) -> Any:  # type: ignore[valid-type]
+    sky, sun, gloss = mi.Color3f(0), mi.Color3f(0), mi.Color3f(0)
+    albedo, normal, weight = mi.Color3f(1), mi.Vector3f(0), mi.Color3f(1)
+    depth = mi.UInt32(0)
+    active = dr.full(mi.Bool, True, dr.width(ray))
+    while active:
+        first = depth == 0
+        found = kernel.scene.ray_intersect_preliminary(ray, coherent=first, active=active)
+        escaped = active & ~found.is_valid()
+        sky += dr.select(escaped, weight * kernel.tame(kernel.escaped(ray.d), first), 0)
+        active &= found.is_valid()
+        hit = kernel.shader.shade(ray, found, active)
+        fresh = active & first
+        albedo = dr.select(fresh, hit.albedo + hit.mirror, albedo)
+        normal = dr.select(fresh, hit.frame.n, normal)
+        sky += dr.select(active, weight * kernel.tame(kernel.emitted(hit, active), first), 0)
+        sky += weight * kernel.lamplit(hit, sampler.next_float32(), fresh)
+        sunlit, mirrored = kernel.sunlit(hit, mi.Point2f(sampler.next_float32(), sampler.next_float32()), active)
+        sun += weight * kernel.tame(sunlit, first)
+        gloss += dr.select(first, mirrored, 0)
+        depth += 1
+        active &= depth < kernel.last
+        sample = mi.Point2f(sampler.next_float32(), sampler.next_float32())
+        light, factor = bounce(hit, sampler.next_float32(), sample)
+        ray = mi.Ray3f(hit.p + hit.geometric * GAP, hit.frame.to_world(light))
+        weight *= dr.select(active, factor, 0)
+        active &= (dr.max(weight) > 1e-3) & (dr.dot(hit.geometric, ray.d) > 0)
+    return sky, sun, gloss, albedo, normal

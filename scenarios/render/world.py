@@ -1,0 +1,93 @@
+"""Everything of a map that stands still: roads, paint, land, buildings, trees; and where points lie on the lanes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy.spatial import cKDTree
+
+from scenarios.maps.world_map import WorldMap
+from scenarios.render.geometry import Mesh, joined
+from scenarios.render.materials import MaterialTable
+from scenarios.render.roads import Lane, lanes_of, marking_meshes, road_meshes
+from scenarios.render.surface import TILES
+from scenarios.render.terrain import Land, terrain_meshes
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """The static part of a scene.
+
+    Attributes:
+        lanes: all lanes of the map.
+        meshes: world-fixed triangles.
+        placed: meshes that stand in many places, each with its transforms.
+        street_lamps: places of lamps that shine at night, renderer axes [m].
+    """
+
+    lanes: list[Lane]
+    meshes: list[Mesh]
+    placed: list[tuple[Mesh, list[Float[ndarray, "4 4"]]]]
+    street_lamps: Float[ndarray, "n 3"]
+
+
+def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
+    """Build the static scene of a map; the same seed plants the same trees."""
+    lanes = lanes_of(world_map.opendrive, world_map.carla_map())
+    land = Land.around(lanes, seed)
+    ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *terrain_meshes(lanes, land, table)]
+    return World(lanes, [joined(ground)], [], np.zeros((0, 3)))
+
+
+class LaneFinder:
+    """Finds which lane a point lies on, and where on the surface tiles."""
+
+    def __init__(self, lanes: list[Lane]) -> None:
+        self._lanes = [lane for lane in lanes if lane.traffic]
+        self._points = np.concatenate([(lane.inner + lane.outer) / 2 for lane in self._lanes])
+        self._lane = np.concatenate([np.full(len(lane.s), i) for i, lane in enumerate(self._lanes)])
+        self._sample = np.concatenate([np.arange(len(lane.s)) for lane in self._lanes])
+        self._tree = cKDTree(self._points[:, :2])
+
+    def tile(self, points: Float[ndarray, "n 3"]) -> tuple[Int[ndarray, "n"], Float[ndarray, "n 2"]]:
+        """Number of the tile under each point (renderer axes) and the place on it, in tiles."""
+        flat = points[:, :2]
+        kind = np.ones(len(points), int)
+        place = np.column_stack([flat[:, 0] / TILES[1].length, flat[:, 1] / TILES[1].width])
+        _, nearest = self._tree.query(flat, k=min(6, len(self._points)))
+        for i, candidates in enumerate(np.atleast_2d(nearest)):
+            for index in candidates:
+                lane, at = self._lanes[self._lane[index]], int(self._sample[index])
+                share, s = _on_lane(lane, at, flat[i])
+                if not -0.04 <= share <= 1.04:
+                    continue
+                if lane.junction:
+                    kind[i] = 2
+                    place[i] = flat[i] / (TILES[2].length, TILES[2].width)
+                else:
+                    kind[i] = 0
+                    place[i] = lane.tile(np.array([share]), np.array([s]))[0]
+                break
+        return kind, place
+
+
+def _on_lane(lane: Lane, sample: int, point: Float[ndarray, "2"]) -> tuple[float, float]:
+    """Share of the lane's width (0 inner border to 1 outer) and s of a point near one of its samples."""
+    before = max(min(sample, len(lane.s) - 2), 0)
+    best = (np.inf, 0.0, 0.0)
+    for i in {before, max(before - 1, 0)}:
+        a, b = lane.inner[i, :2], lane.inner[i + 1, :2]
+        c, d = lane.outer[i, :2], lane.outer[i + 1, :2]
+        middle, end = (a + c) / 2, (b + d) / 2
+        along = end - middle
+        t = float((point - middle) @ along / max(along @ along, 1e-9))
+        across = (c - a) * (1 - t) + (d - b) * t
+        start = a * (1 - t) + b * t
+        share = float((point - start) @ across / max(across @ across, 1e-9))
+        miss = max(0 - t, t - 1, 0.0)
+        if miss < best[0]:
+            best = (miss, share, float(lane.s[i] + t * (lane.s[i + 1] - lane.s[i])))
+    return (best[1], best[2]) if best[0] < 0.35 else (np.inf, 0.0)
