@@ -33,16 +33,19 @@ class Curve:
 
 def interval_chart(measured: Interval, *, low: float, high: float, bound: float | None = None, alt: str = "") -> Markup:
     """A dot with its 95 % interval on an axis from `low` to `high`, and the bound as a vertical line."""
-    width, height, middle, margin = 180, 26, 13, 6
+    width, height, middle, margin = 180, 36, 13, 8
 
     def place(value: float) -> str:
         share = (min(max(value, low), high) - low) / (high - low) if high > low else 0.5
         return f"{margin + share * (width - 2 * margin):.1f}"
 
     parts = [f'<line class="axis" x1="{margin}" x2="{width - margin}" y1="{middle}" y2="{middle}"/>']
+    for value in (low, high):
+        parts.append(f'<line class="axis" x1="{place(value)}" x2="{place(value)}" y1="{middle}" y2="{middle + 4}"/>')
+        parts.append(f'<text class="end" x="{place(value)}" y="{height - 8}" text-anchor="middle">{value:.2g}</text>')
     if bound is not None:
         x = place(bound)
-        parts.append(f'<line class="bound" x1="{x}" x2="{x}" y1="2" y2="{height - 2}"/>')
+        parts.append(f'<line class="bound" x1="{x}" x2="{x}" y1="1" y2="{2 * middle - 1}"/>')
     if math.isfinite(measured.low) and math.isfinite(measured.high):
         left, right = place(measured.low), place(measured.high)
         parts.append(f'<line class="whisker" x1="{left}" x2="{right}" y1="{middle}" y2="{middle}"/>')

@@ -1,6 +1,6 @@
-"""Pictures of the report: heat maps blended in, perturbations magnified, everything packed as small JPEGs.
+"""Pictures of the report: packed as JPEGs that fit together into one page.
 
-What is drawn *over* a picture (truth, predictions) is vector graphics, see `charts.overlay`; this file makes rasters.
+What is drawn *over* a picture (truth, predictions) is vector graphics, see `charts.overlay`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from numpy import ndarray
 
 from perception.raster import read_raster
-
-HEAT_COLORS = cv2.COLORMAP_INFERNO
-"""Rises evenly in lightness, so it also reads without colour vision and in grey print."""
 
 SETTINGS: tuple[tuple[int, float], ...] = (
     (88, 1.0), (80, 1.0), (70, 1.0), (60, 1.0), (50, 1.0), (55, 0.7), (45, 0.5), (40, 0.35), (35, 0.25), (30, 0.15),
@@ -33,34 +30,6 @@ class Packed:
     uris: dict[str, str]
     quality: int
     scale: float
-
-
-def blend_heat(
-    image: UInt8[ndarray, "height width 3"], heat: Float[ndarray, "height width"], strength: float = 0.6
-) -> UInt8[ndarray, "height width 3"]:
-    """A heat map over a grey picture: the warmer and brighter, the more evidence.
-
-    Args:
-        image: RGB picture.
-        heat: evidence per pixel, at least 0, of the picture's size; scaled by its own maximum.
-        strength: how much of the heat map's colour replaces the picture where the heat is highest, 0 to 1.
-    """
-    top = float(heat.max())
-    share = np.clip(heat / top, 0, 1) if top > 0 else np.zeros_like(heat)
-    colors = cv2.cvtColor(cv2.applyColorMap((255 * share).astype(np.uint8), HEAT_COLORS), cv2.COLOR_BGR2RGB)
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    weight = strength * np.sqrt(share)[..., None]
-    return np.asarray((1 - weight) * grey + weight * colors).round().astype(np.uint8)
-
-
-def magnify(
-    clean: UInt8[ndarray, "height width 3"], attacked: UInt8[ndarray, "height width 3"]
-) -> tuple[UInt8[ndarray, "height width 3"], int]:
-    """The perturbation around mid-grey, and the whole number by which it had to be multiplied to be seen well."""
-    change = attacked.astype(np.int32) - clean.astype(np.int32)
-    largest = int(np.abs(change).max())
-    factor = max(1, 127 // largest) if largest else 1
-    return np.clip(128 + factor * change, 0, 255).astype(np.uint8), factor
 
 
 def pack(folder: Path, paths: Iterable[str], budget: int) -> Packed:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,9 @@ import jinja2
 from markupsafe import Markup
 
 from robustness import charts, words
+from robustness.conditions import WITHOUT_GLARE
 from robustness.figures import Packed, pack
+from robustness.measures import CONFIDENCE
 from robustness.scenario_names import known_weathers
 from robustness.summary import (
     AttackResult,
@@ -26,6 +29,7 @@ from robustness.summary import (
     Picture,
     Summary,
 )
+from robustness.verdict import LEAST_RUNS
 
 LARGEST_FILE = 8_000_000
 """Upper limit for the page [bytes]; pictures are compressed until they fit."""
@@ -41,13 +45,17 @@ FIGURE_KINDS: dict[str, str] = {
 }
 """Headings of a condition's pictures, in this order."""
 
+ATTACK_METRICS: tuple[str, ...] = ("car_ap50", "invented_objects", "lane_f1", "lane_error_m", "invented_lanes")
+"""What is shown of an attack besides what criteria ask."""
+
 
 @dataclass(frozen=True)
 class MetricRow:
-    """One metric of one model in one weather beside the reference weather."""
+    """One metric of one model in one weather, beside its twin without glare and the reference weather."""
 
     metric: str
     here: ConditionResult
+    twin: ConditionResult | None
     reference: ConditionResult | None
 
 
@@ -104,6 +112,7 @@ def render(
         errors=errors_by_weather(summary.errors),
         failed=[check for check in summary.health if not check.passed],
         untested=[name for name in known_weathers() if name not in {c.weather for c in summary.conditions}],
+        real_weather=words.real_weather,
         evidence=words.evidence(summary),
         machine=dict(machine or {}),
         packed=packed,
@@ -114,6 +123,8 @@ def render(
         picture=lambda picture: _picture(picture, packed),
         figure_id=words.figure_id,
         bound=words.bound,
+        confidence=CONFIDENCE,
+        least_runs=LEAST_RUNS,
         ranges=metric_ranges(summary),
     )
 
@@ -154,7 +165,7 @@ def key_metrics(summary: Summary) -> list[str]:
 def sections(summary: Summary) -> list[Section]:
     """One section per weather, worst first, the reference last."""
     reference = summary.reference_weather
-    order = dict.fromkeys(condition.weather for condition in summary.conditions if condition.scenario == "all")
+    order = dict.fromkeys(words.real_weather(c.weather) for c in summary.conditions if c.scenario == "all")
     names = [name for name in order if name != reference] + [name for name in order if name == reference]
     return [_section(summary, name) for name in names]
 
@@ -197,21 +208,18 @@ def metric_chart(row: MetricRow, span: tuple[float, float]) -> Markup:
     """The interval here, with the reference's value as the line."""
     here = row.here.metrics[row.metric]
     there = row.reference.metrics.get(row.metric) if row.reference else None
-    bound = there.value if there else None
+    bound = there.value if there and math.isfinite(there.value) else None
     return charts.interval_chart(here, low=span[0], high=span[1], bound=bound, alt=words.interval(here))
 
 
 def _section(summary: Summary, weather: str) -> Section:
     here = [condition for condition in summary.conditions if condition.weather == weather]
     overall = tuple(condition for condition in here if condition.scenario == "all")
-    reference = {
-        condition.model: condition
-        for condition in summary.conditions
-        if condition.weather == summary.reference_weather and condition.scenario == "all"
-    }
     is_reference = weather == summary.reference_weather
+    twins = _overall(summary, weather + WITHOUT_GLARE)
+    reference = {} if is_reference else _overall(summary, summary.reference_weather)
     rows = tuple(
-        MetricRow(name, condition, None if is_reference else reference.get(condition.model))
+        MetricRow(name, condition, twins.get(condition.model), reference.get(condition.model))
         for condition in overall
         for name in condition.metrics
     )
@@ -232,8 +240,15 @@ def _section(summary: Summary, weather: str) -> Section:
     )
 
 
+def _overall(summary: Summary, weather: str) -> dict[str, ConditionResult]:
+    """Results over all scenarios in `weather`, by model."""
+    return {c.model: c for c in summary.conditions if c.weather == weather and c.scenario == "all"}
+
+
 def _attack_group(summary: Summary, model: str, weather: str, results: tuple[AttackResult, ...]) -> AttackGroup:
-    metrics = tuple(dict.fromkeys(name for result in results for name in result.metrics))
+    asked = [c.metric for c in summary.criteria if c.where.get("attack")]
+    present = {name for result in results for name in result.metrics}
+    metrics = tuple(name for name in dict.fromkeys([*asked, *ATTACK_METRICS]) if name in present)
     drawn = [name for name in metrics if summary.metrics[name][2] == "more"][: len(charts.SERIES)]
     curves = []
     for name in drawn:

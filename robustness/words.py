@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from robustness.summary import AuditFinding, CriterionResult, Figure, Interval, Summary, Verdict
+from robustness.conditions import WITHOUT_GLARE
+from robustness.summary import CriterionResult, Figure, Interval, Summary, Verdict
 from scenarios.weather import PRESETS, Weather
 
 ORDER: tuple[Verdict, ...] = ("FAIL", "INCONCLUSIVE", "PASS")
@@ -104,7 +105,7 @@ def evidence(summary: Summary) -> list[Evidence]:
         if criterion.relative_to:
             rows += f"\n-- relative to\n{row_filter(criterion.metric, criterion.relative_to, criterion.model)}"
         found.append(Evidence(f"C{index}", criterion.name, rows))
-    weathers = dict.fromkeys(condition.weather for condition in summary.conditions)
+    weathers = dict.fromkeys(real_weather(condition.weather) for condition in summary.conditions)
     found += [
         Evidence(anchor("T-metrics", name), f"metrics and errors in {name}", row_filter("", {"weather": name}))
         for name in weathers
@@ -113,10 +114,7 @@ def evidence(summary: Summary) -> list[Evidence]:
         rows = row_filter("", {"weather": attack.weather, "attack": attack.attack}, attack.model)
         name = anchor("T-attack", attack.weather, attack.model)
         found.append(Evidence(name, f"{attack.attack} in {attack.weather}", rows))
-    for figure in summary.figures:
-        here = {"weather": figure.weather, "scenario": figure.scenario}
-        rows = row_filter("", here, figure.model) + f" AND seed = {figure.seed} AND frame = {_quoted(figure.frame)}"
-        found.append(Evidence(figure_id(figure), figure.title, rows))
+    found += [Evidence(figure_id(figure), figure.title, _figure_rows(figure)) for figure in summary.figures]
     return found
 
 
@@ -125,13 +123,13 @@ def row_filter(metric: str, condition: Mapping[str, str], model: str = "") -> st
 
     Args:
         metric: a key of `RAW_FACTS`, or "" for all facts.
-        condition: "weather", and perhaps "scenario", "attack" and "eps".
+        condition: "weather", and perhaps "scenario", "attack" ("pgd" stands for all its objectives) and "eps".
         model: a model's name, or "" for all.
     """
-    attack = condition.get("attack", "")
+    attack = condition.get("attack", "none")
     named = [("model", model), ("weather", condition.get("weather", "")), ("scenario", condition.get("scenario", ""))]
     parts = [f"{column} = {_quoted(value)}" for column, value in named if value and value != "all"]
-    parts.append(f"attack LIKE {_quoted(attack + '/%')}" if attack else "attack = 'none'")
+    parts.append(f"attack LIKE {_quoted(attack + '/%')}" if attack == "pgd" else f"attack = {_quoted(attack)}")
     if "eps" in condition:
         parts.append(f"eps = {_quoted(condition['eps'])}")
     facts = RAW_FACTS.get(metric, ())
@@ -212,6 +210,11 @@ def figure_id(figure: Figure) -> str:
     return anchor("F", *parts)
 
 
+def real_weather(name: str) -> str:
+    """The weather that was played, for the name of its counterfactual twins too."""
+    return name.removesuffix(WITHOUT_GLARE)
+
+
 def anchor(*parts: str) -> str:
     """Text as an id that is safe in HTML and in a URL; different texts give different ids."""
     text = "-".join(str(part) for part in parts)
@@ -224,9 +227,11 @@ def short_hash(text: str) -> str:
     return text[:12]
 
 
-def finding_effect(finding: AuditFinding) -> str:
-    """The effect of the glare in metres."""
-    return f"{interval(finding.error_m, 'm')} with glare, {interval(finding.error_no_glare_m, 'm')} without"
+def _figure_rows(figure: Figure) -> str:
+    """The rows about the pictures of a figure."""
+    attack = {"weather": "none", "glare": "no_glare", "heat": "audit", "attack": "pgd"}[figure.kind]
+    here = {"weather": figure.weather, "scenario": figure.scenario, "attack": attack}
+    return f"{row_filter('', here, figure.model)} AND seed = {figure.seed} AND frame = {_quoted(figure.frame)}"
 
 
 def _how_sure(summary: Summary) -> tuple[str, ...]:
@@ -234,9 +239,9 @@ def _how_sure(summary: Summary) -> tuple[str, ...]:
     pictures = sum(drive.frames for drive in summary.provenance.drives)
     weathers = {drive.weather for drive in summary.provenance.drives}
     passed = sum(check.passed for check in summary.health)
+    played = f"{_plural(len(runs), 'scenario run')} in {_plural(len(weathers), 'weather')}"
     return (
-        f"{_plural(len(runs), 'scenario run')} in {_plural(len(weathers), 'weather')}, "
-        f"{_plural(pictures, 'picture')} in all.",
+        f"{played}, {_plural(pictures, 'picture')} in all.",
         "Intervals are 95 % and count runs, not pictures: pictures of one run are alike.",
         f"{passed} of {_plural(len(summary.health), 'check')} of the instruments passed.",
     )
