@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import logging
+
+from scenarios import replay_cli
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -12,10 +13,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     serve = commands.add_parser("serve", help="run a CARLA 0.9.16 server without Unreal or a GPU")
     add_serve_options(serve)
     serve.set_defaults(run=_serve)
-    if importlib.util.find_spec("scenarios.replay_cli") is not None:
-        from scenarios import replay_cli
-
-        replay_cli.add_commands(commands)
+    replay_cli.add_commands(commands)
 
 
 def add_serve_options(parser: argparse.ArgumentParser) -> None:

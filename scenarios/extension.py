@@ -6,7 +6,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgpack
 import numpy as np
@@ -38,7 +38,7 @@ class Extension:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Extension:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -101,7 +101,8 @@ class Extension:
         except OSError as error:
             self.close()
             raise WhiteoutError(
-                f"the CARLA server at {self.host}:{self.port} does not answer ({error}); start one with 'whiteout serve'"
+                f"the CARLA server at {self.host}:{self.port} does not answer ({error}); "
+                "start one with 'whiteout serve'"
             ) from error
 
     def _connect(self) -> socket.socket:

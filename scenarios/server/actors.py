@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scenarios.instant import Pose
-from scenarios.server.geometry import NO_BOX, ZERO, BoundingBox, Footprint, Vector, footprint
-from scenarios.server.roads import Ground
+from scenarios.server.geometry import FORWARD, NO_BOX, ZERO, BoundingBox, Footprint, Vector, footprint
+from scenarios.server.roads import DEFAULT_SPEED_LIMIT, Ground
 
 
 @dataclass(slots=True, eq=False)
@@ -90,8 +90,8 @@ class Vehicle(Actor):
         lights: VehicleLightState bits as set by clients.
         light_at: id of the traffic light whose stop area it is in, or 0.
         ground: the road plane where it was last looked up.
-        friction: of the tyres on dry asphalt times what triggers do to it.
         airborne: whether it is above the road.
+        speed_limit: the last that it has passed [km/h].
     """
 
     control: VehicleControl = field(default_factory=VehicleControl)
@@ -106,7 +106,7 @@ class Vehicle(Actor):
     light_at: int = 0
     ground: Ground | None = None
     airborne: bool = True
-    speed_limit: float = 30.0
+    speed_limit: float = DEFAULT_SPEED_LIMIT
 
     @property
     def mass(self) -> float:
@@ -126,7 +126,7 @@ class Walker(Actor):
         ground: the road plane where it was last looked up.
     """
 
-    direction: Vector = Vector(1.0, 0.0, 0.0)
+    direction: Vector = FORWARD
     speed: float = 0.0
     jump: bool = False
     travelled: float = 0.0

@@ -78,7 +78,7 @@ RGB_CAMERA: tuple[Attribute, ...] = (
         ("chromatic_aberration_intensity", "0.0"), ("chromatic_aberration_offset", "0.0"),
     ]),
 )  # fmt: skip
-"""CARLA's rgb camera, and `counterfactual`, which is ours: the same instant and exposure without the glare or the sun."""
+"""CARLA's rgb camera, and `counterfactual`, which is ours: the same instant without the glare or the sun."""
 
 GNSS: tuple[Attribute, ...] = (
     SENSOR_TICK,

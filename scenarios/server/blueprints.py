@@ -72,8 +72,8 @@ _DRIVETRAINS = {
 
 _STRONG = frozenset(
     f"vehicle.{name}"
-    for name in ("audi.etron", "audi.tt", "dodge.charger_2020", "ford.mustang", "mercedes.coupe_2020", "tesla.cybertruck",
-                 "tesla.model3")
+    for name in ("audi.etron", "audi.tt", "dodge.charger_2020", "ford.mustang", "mercedes.coupe_2020",
+                 "tesla.cybertruck", "tesla.model3")
 )  # fmt: skip
 _ELECTRIC = frozenset(f"vehicle.{name}" for name in ("audi.etron", "tesla.cybertruck", "tesla.model3"))
 _EMERGENCY = frozenset(f"vehicle.{name}" for name in ("ford.ambulance", "carlamotors.firetruck"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int32, UInt8
@@ -37,6 +37,8 @@ DEPTH_RANGE = 1000.0
 _NOT_OPTICS = frozenset(
     {"sensor_tick", "role_name", "ros_name", "counterfactual", "image_size_x", "image_size_y", "fov"}
 )
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -78,12 +80,13 @@ class Cameras:
         self.prepare()
         instant = instant_of(world, self._seed)
         views = shared_views([(one, view_of(one, world)) for one in sensors])
-        return self._thread.submit(self._shoot, world, instant, sensors, views).result()
+        return self._do(lambda: self._shoot(world, instant, sensors, views))
 
     def surface(self, points: Float[ndarray, "n 3"], world: World) -> Float[ndarray, "n"]:
         """Snow cover, 0 to 1, at points in CARLA's axes [m]."""
         self.prepare()
-        return self._thread.submit(lambda: self._scene().surface(points, world.weather)).result()
+        cover = self._do(lambda: self._scene().surface(points, world.weather))
+        return np.asarray(cover, dtype=np.float64)
 
     def visibility(self, sensor: int) -> list[dict[str, Any]]:
         """Whom the newest picture of a camera shows.
@@ -94,12 +97,26 @@ class Cameras:
         if sensor not in self._newest:
             raise CallError(f"camera {sensor} has no picture yet; listen to it and tick once")
         shot = self._newest[sensor]
-        return self._thread.submit(lambda: [_visible(one) for one in shot.visibility()]).result()
+        return self._do(lambda: [_visible(one) for one in shot.visibility()])
 
     def forget(self, sensors: Sequence[int]) -> None:
         """These cameras are gone."""
         for sensor in sensors:
             self._newest.pop(sensor, None)
+
+    def _do(self, work: Callable[[], T]) -> T:
+        """Work in the renderer's thread: Mitsuba keeps its state by thread.
+
+        Raises:
+            CallError: the renderer failed; the server lives on.
+        """
+        try:
+            return self._thread.submit(work).result()
+        except CallError:
+            raise
+        except Exception as error:
+            _log.exception("the renderer failed")
+            raise CallError(f"the picture could not be rendered: {type(error).__name__}: {error}") from error
 
     def _scene(self) -> Any:
         if self._renderer is None:

@@ -24,6 +24,7 @@ class Vector(NamedTuple):
 
 
 ZERO = Vector()
+FORWARD = Vector(1.0, 0.0, 0.0)
 
 Matrix = tuple[Vector, Vector, Vector]
 """Three rows; the columns are an object's forward, right and up axes in the world."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 from scenarios.server.blueprints import Blueprint
-from scenarios.server.geometry import Vector, finite
+from scenarios.server.geometry import ZERO, Vector, finite
 from scenarios.server.wire import CallError
 from scenarios.weather import Weather
 
@@ -36,7 +37,7 @@ class Wheel:
     lat_stiff_max_load: float = 3.0
     lat_stiff_value: float = 20.0
     long_stiff_value: float = 3000.0
-    position: Vector = Vector()
+    position: Vector = ZERO
 
     def wire(self) -> list[Any]:
         """As CARLA sends it."""
@@ -98,7 +99,7 @@ class Physics:
         points = self.steering_curve
         if kmh <= points[0][0]:
             return points[0][1]
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(points):
             if kmh <= x1:
                 return y0 + (y1 - y0) * (kmh - x0) / (x1 - x0)
         return points[-1][1]
@@ -153,12 +154,18 @@ def changed_physics(old: Physics, wire: list[Any]) -> Physics:
     """
     mass, drag = float(wire[_MASS]), float(wire[_DRAG])
     curve = tuple((float(x), float(y)) for x, y in wire[_CURVE])
-    wheels = tuple(Wheel(*(float(value) for value in one[:9]), Vector(*one[9])) for one in wire[_WHEELS])
+    wheels = tuple(_wheel(one) for one in wire[_WHEELS])
     if not (finite([mass, drag]) and mass > 0 and drag >= 0 and curve and wheels):
         raise CallError("physics control needs a mass above 0, a drag, a steering curve and wheels")
     taken = {_MASS, _DRAG, _CURVE, _WHEELS}
     rest = tuple((position, value) for position, value in enumerate(wire[:17]) if position not in taken)
     return Physics(mass, drag, old.area, old.power, old.thrust, old.top_speed, old.wheelbase, curve, wheels, rest)
+
+
+def _wheel(wire: list[Any]) -> Wheel:
+    names = [field.name for field in fields(Wheel)][:-1]
+    numbers = {name: float(value) for name, value in zip(names, wire, strict=False)}
+    return Wheel(**numbers, position=Vector(*(float(value) for value in wire[9])))
 
 
 def road_grip(weather: Weather) -> float:

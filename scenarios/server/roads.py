@@ -6,9 +6,9 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
-from defusedxml.ElementTree import fromstring
 
 import carla
+from defusedxml.ElementTree import fromstring
 
 from scenarios.instant import Pose
 
@@ -19,7 +19,7 @@ SPAWN_HEIGHT = 0.3
 """Of the default spawn points above the road [m]."""
 
 DEFAULT_SPEED_LIMIT = 50.0
-"""Where the map states none [km/h]."""
+"""Of a vehicle that has not yet been on a road with a stated limit [km/h]."""
 
 _KMH = {"mph": 1.609344, "km/h": 1.0, "m/s": 3.6}
 
@@ -31,7 +31,7 @@ class Ground:
     Attributes:
         x, y, z: the place [m].
         slope_x, slope_y: rise per metre along the world's x and y.
-        speed_limit: [km/h].
+        speed_limit: [km/h]; None where the map states none, as it often does inside junctions.
         asked_x, asked_y: the place for which it was looked up [m].
     """
 
@@ -40,7 +40,7 @@ class Ground:
     z: float
     slope_x: float
     slope_y: float
-    speed_limit: float
+    speed_limit: float | None
     asked_x: float
     asked_y: float
 
@@ -67,7 +67,7 @@ class Roads:
         """The road plane nearest to a place [m]; beside the road it goes on level with the nearest lane."""
         waypoint = self.map.get_waypoint(carla.Location(x, y, z), True, carla.LaneType.Any)
         if waypoint is None:
-            return Ground(x, y, 0.0, 0.0, 0.0, DEFAULT_SPEED_LIMIT, x, y)
+            return Ground(x, y, 0.0, 0.0, 0.0, None, x, y)
         transform = waypoint.transform
         place, turned = transform.location, transform.rotation
         rise = math.tan(math.radians(turned.pitch))
@@ -93,10 +93,10 @@ class Roads:
         place = self.map.transform_to_geolocation(carla.Location(x, y, z))
         return place.latitude, place.longitude, place.altitude
 
-    def _limit(self, road: int, s: float) -> float:
+    def _limit(self, road: int, s: float) -> float | None:
         sections = self._limits.get(road)
         if not sections:
-            return DEFAULT_SPEED_LIMIT
+            return None
         starts = [start for start, _ in sections]
         return sections[max(0, bisect_right(starts, s) - 1)][1]
 

@@ -18,7 +18,7 @@ from scenarios.server.calls.registry import answer
 from scenarios.server.cameras import Cameras
 from scenarios.server.simulation import Simulation, advance
 from scenarios.server.streams import Streams
-from scenarios.server.wire import MalformedMessageError, RequestReader, encode_response
+from scenarios.server.wire import MalformedMessageError, RequestReader, encode_response, success
 from scenarios.server.world import new_world
 
 RECEIVE_SIZE = 1 << 18
@@ -87,10 +87,13 @@ class Server:
         """Answer one client, call by call, until it goes."""
         self._connections.add(connection)
         reader = RequestReader()
+        managers: set[int] = set()
         try:
             while data := connection.recv(RECEIVE_SIZE):
                 for request in reader.feed(data):
                     reply = answer(CALLS, self.simulation, request)
+                    if request.method == "add_traffic_manager_running" and reply == success(True):
+                        managers.add(request.arguments[0][1])
                     connection.sendall(encode_response(request.number, reply))
         except MalformedMessageError as error:
             _log.warning("closed a connection: %s", error)
@@ -99,6 +102,8 @@ class Server:
         finally:
             self._connections.discard(connection)
             connection.close()
+            for port in managers:  # a killed client takes its traffic manager with it
+                self.simulation.traffic_managers.pop(port, None)
 
     def _run_free(self) -> None:
         """Step at the pace of the wall clock while no client ticks."""

@@ -1,4 +1,4 @@
-"""The one owner of all server state: the world, the streams, the cameras, and the lock that serves one call at a time."""
+"""The one owner of all server state: the world, the streams, the cameras, and the lock for one call at a time."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import struct
@@ -70,10 +71,8 @@ class Subscriber:
         with self._changed:
             self.alive = False
             self._changed.notify_all()
-        try:
+        with contextlib.suppress(OSError):  # the client may have been faster
             self._connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the client was faster
         self._connection.close()
 
     def wait_until_closed(self) -> None:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from defusedxml.ElementTree import fromstring
 
 import carla
+from defusedxml.ElementTree import fromstring
 
 from scenarios.instant import Pose
 from scenarios.server.actors import TrafficLight, Vehicle
@@ -23,6 +23,7 @@ STOP_LENGTH = 9.0
 """How far before the stop line a light's area begins [m]: the braking distance at 40 km/h and a little."""
 
 _STEP_BACK = 2.0
+_FINE_STEP = 0.5
 _MAX_STEPS = 40
 
 
@@ -193,8 +194,18 @@ def _step_out_of_junction(waypoint: Any) -> Any:
         if not before:
             return None
         waypoint = before[0]
-    ahead = waypoint.next_until_lane_end(0.5)
-    return ahead[-1] if ahead and len(ahead) < _MAX_STEPS else waypoint
+    return _end_of_lane(waypoint)
+
+
+def _end_of_lane(waypoint: Any) -> Any:
+    """Where the lane ends if that is near: signals often stand a little before their stop line."""
+    here = waypoint
+    for _ in range(_MAX_STEPS):
+        after = here.next(_FINE_STEP)
+        if not after or (after[0].road_id, after[0].lane_id) != (waypoint.road_id, waypoint.lane_id):
+            return here
+        here = after[0]
+    return waypoint
 
 
 def _junction_ahead(entries: Sequence[Any]) -> int:

@@ -15,11 +15,15 @@ STEER_RISE, STEER_FALL = 2.5, 5.0
 
 BRAKE_DECELERATION = 9.5
 HAND_BRAKE_DECELERATION = 5.0
+STABILITY_DECELERATION = 3.0
 COASTING_DECELERATION = 0.25
 ROLLING_RESISTANCE = 0.012
 AIR_DENSITY = 1.2
 REVERSE_SPEED = 9.0
-"""[m/s^2, m/s^2, m/s^2, share of weight, kg/m^3, m/s]."""
+"""[m/s^2, four times, then share of weight, kg/m^3, m/s]."""
+
+BRAKING_SHARE = 0.9
+"""Of the tyres' hold that brakes may use; the rest still steers."""
 
 _LOOK_AGAIN = 0.25
 """How far a vehicle moves before its road plane is looked up anew [m]."""
@@ -36,7 +40,8 @@ BRAKE_LIGHT, REVERSE_LIGHT = 8, 64
 def step_vehicle(vehicle: Vehicle, delta: float, grip: float, roads: Roads) -> None:
     """Move a vehicle by `delta` seconds on a road with friction coefficient `grip`."""
     ground = _ground(vehicle, roads)
-    vehicle.speed_limit = ground.speed_limit
+    if ground.speed_limit is not None:
+        vehicle.speed_limit = ground.speed_limit
     if not vehicle.simulated:
         return
     old = vehicle.velocity
@@ -83,45 +88,51 @@ def _ground(vehicle: Vehicle, roads: Roads) -> Ground:
 
 
 def _drive(vehicle: Vehicle, delta: float, grip: float, ground: Ground) -> tuple[float, float, float]:
-    """Yaw rate [rad/s], forward and sideways speed [m/s] after `delta` seconds of wheels on the road."""
+    """Yaw rate [rad/s], forward and sideways speed [m/s] after `delta` seconds of wheels on the road.
+
+    Tyres hold `grip` times the car's weight, along and across together. Braking takes its share first, as with ABS;
+    driving force gets what turning leaves over, and a car that is asked to turn more tightly than it can is slowed, as
+    stability programs do.
+    """
     physics: Physics = vehicle.physics
     control = vehicle.control if vehicle.ackermann is None else ackermann_control(vehicle)
     forward, sideways = _body_velocity(vehicle)
     rear = physics.wheelbase / 2
     slip = sideways - math.radians(vehicle.angular_velocity.z) * rear
     limit = grip * GRAVITY
-    pull, hold = _longitudinal(control, physics, forward)
-    uphill, _ = ground.tilt(vehicle.pose.yaw)
-    forward = _accelerate(forward, pull - GRAVITY * math.sin(math.radians(uphill)), hold, limit, delta)
+    pull, brake, drag = _longitudinal(control, physics, forward)
     _steer(vehicle, control, forward, delta)
-    yaw_rate = forward * math.tan(math.radians(vehicle.steer_angle)) / physics.wheelbase
-    used = min(abs(pull) + hold * (abs(forward) > 0.1), 0.9 * limit)
-    sideways_limit = math.sqrt(limit * limit - used * used)
+    curvature = math.tan(math.radians(vehicle.steer_angle)) / physics.wheelbase
+    asked = abs(forward * forward * curvature)
+    brake = min(brake, BRAKING_SHARE * limit)
+    sideways_limit = math.sqrt(limit * limit - brake * brake)
+    left_over = math.sqrt(max(0.0, limit * limit - asked * asked))
+    pull = max(-left_over, min(left_over, pull))
+    if asked > sideways_limit:
+        brake = max(brake, min(STABILITY_DECELERATION, 0.4 * limit))
+    uphill = math.radians(ground.tilt(vehicle.pose.yaw)[0])
+    forward = _accelerate(forward, pull - GRAVITY * math.sin(uphill), brake + drag, delta)
+    yaw_rate = forward * curvature
     if abs(forward * yaw_rate) > sideways_limit:
         yaw_rate = math.copysign(sideways_limit / abs(forward), yaw_rate)
     slip = math.copysign(max(0.0, abs(slip) - limit * delta), slip)
     return yaw_rate, forward, slip + yaw_rate * rear
 
 
-def _longitudinal(control: VehicleControl, physics: Physics, forward: float) -> tuple[float, float]:
-    """What pulls (signed) and what holds against the motion [m/s^2]."""
+def _longitudinal(control: VehicleControl, physics: Physics, forward: float) -> tuple[float, float, float]:
+    """What pulls (signed), what the brakes hold and what air and rolling hold [m/s^2]."""
     speed = abs(forward)
     top = REVERSE_SPEED if control.reverse else physics.top_speed
     force = min(physics.thrust, physics.power / max(speed, 0.5)) * max(0.0, min(1.0, 8 * (1 - speed / top)))
     pull = control.throttle * force / physics.mass * (-1.0 if control.reverse else 1.0)
-    hold = BRAKE_DECELERATION * control.brake + HAND_BRAKE_DECELERATION * control.hand_brake
-    hold += (
-        ROLLING_RESISTANCE * GRAVITY + 0.5 * AIR_DENSITY * physics.drag * physics.area * speed * speed / physics.mass
-    )
-    if control.throttle < 0.01:
-        hold += COASTING_DECELERATION
-    return pull, hold
+    brake = BRAKE_DECELERATION * control.brake + HAND_BRAKE_DECELERATION * control.hand_brake
+    air = 0.5 * AIR_DENSITY * physics.drag * physics.area * speed * speed / physics.mass
+    drag = ROLLING_RESISTANCE * GRAVITY + air + COASTING_DECELERATION * (control.throttle < 0.01)
+    return pull, brake, drag
 
 
-def _accelerate(speed: float, pull: float, hold: float, limit: float, delta: float) -> float:
+def _accelerate(speed: float, pull: float, hold: float, delta: float) -> float:
     """The speed after `delta` seconds [m/s]; what holds can stop the motion but not turn it round."""
-    pull = max(-limit, min(limit, pull))
-    hold = min(hold, limit)
     speed += pull * delta
     return math.copysign(max(0.0, abs(speed) - hold * delta), speed)
 

@@ -11,8 +11,8 @@ from scenarios.maps.world_map import WorldMap
 from scenarios.server import collisions, traffic_lights
 from scenarios.server.actors import Actor, TrafficLight, Vehicle, Walker
 from scenarios.server.collisions import Collision
-from scenarios.server.geometry import compose
-from scenarios.server.physics import road_grip
+from scenarios.server.geometry import compose, overlap
+from scenarios.server.physics import DRY_TIRE_FRICTION, road_grip
 from scenarios.server.roads import Roads
 from scenarios.server.vehicles import step_vehicle
 from scenarios.server.walkers import step_walker
@@ -133,13 +133,20 @@ def step(world: World, delta: float) -> None:
     traffic_lights.switch(lights, delta)
     grip = road_grip(world.weather)
     vehicles = list(world.of_type(Vehicle))
+    triggers = [actor for actor in world.actors.values() if actor.blueprint == "static.trigger.friction"]
     for vehicle in vehicles:
-        step_vehicle(vehicle, delta, grip, world.roads)
+        step_vehicle(vehicle, delta, grip * _slipperiness(vehicle, triggers), world.roads)
     for walker in world.of_type(Walker):
         step_walker(walker, delta, world.roads)
     world.collisions = collisions.collide(world.actors.values())
     traffic_lights.find_lights(vehicles, lights)
     follow_parents(world)
+
+
+def _slipperiness(vehicle: Vehicle, triggers: list[Actor]) -> float:
+    """What the friction triggers in which a vehicle stands make of its tyres: 1 for none."""
+    around = [one for one in triggers if overlap(one.footprint, vehicle.footprint)]
+    return min((float(one.attributes["friction"]) / DRY_TIRE_FRICTION for one in around), default=1.0)
 
 
 def follow_parents(world: World) -> None:

@@ -52,7 +52,10 @@ def apply_batch(simulation: Simulation, commands: list[Any], tick: bool) -> list
     """Carry out commands in order; exactly one answer each, or the client dies."""
     answers = [_answer(simulation, command) for command in commands]
     if tick:
-        advance(simulation)
+        try:
+            advance(simulation)
+        except CallError as error:
+            return [failure(str(error)) for _ in commands]
     return answers
 
 

@@ -9,15 +9,15 @@ from scenarios.server.simulation import Simulation
 
 
 @call(returns=False)
-def draw_debug_shape(simulation: Simulation, shape: list[Any]) -> None:  # noqa: ARG001
+def draw_debug_shape(simulation: Simulation, shape: list[Any]) -> None:
     """Not drawn."""
 
 
 @call(returns=False)
-def clear_debug_shape(simulation: Simulation) -> None:  # noqa: ARG001
+def clear_debug_shape(simulation: Simulation) -> None:
     """Nothing to clear."""
 
 
 @call(returns=False)
-def clear_debug_string(simulation: Simulation) -> None:  # noqa: ARG001
+def clear_debug_string(simulation: Simulation) -> None:
     """Nothing to clear."""

@@ -92,12 +92,12 @@ def query_lights_state(simulation: Simulation, client: str) -> list[Any]:  # noq
 
 
 @call(returns=False)
-def update_lights_state(simulation: Simulation, client: str, lights: list[Any], discard: bool) -> None:  # noqa: ARG001
+def update_lights_state(simulation: Simulation, client: str, lights: list[Any], discard: bool) -> None:
     """Street lamps: there are none to switch."""
 
 
 @call(returns=False)
-def update_day_night_cycle(simulation: Simulation, client: str, active: bool) -> None:  # noqa: ARG001
+def update_day_night_cycle(simulation: Simulation, client: str, active: bool) -> None:
     """Street lamps: there are none to switch."""
 
 
