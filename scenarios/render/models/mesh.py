@@ -15,34 +15,41 @@ Color = tuple[float, float, float]
 
 MATERIALS: frozenset[str] = frozenset(
     {
-        "paint",  # car body, clear-coated
+        "body",  # car paint, clear-coated
         "glass",  # windows: dark, mirror-like
         "plastic",  # bumpers, sills, wheel wells, grilles: dark and dull
+        "housing",  # painted metal or plastic of props, boxes, lamp heads
         "tyre",
-        "metal",  # rims, rails, galvanised poles
-        "chrome",
-        "headlight",  # emits when low beam is on
-        "tail_light",  # emits when position lights are on, brighter when braking
+        "rim",
+        "metal",
+        "pole",  # galvanised or painted poles
+        "headlight",
+        "taillight",
+        "brakelight",
         "indicator",
-        "plate",  # number plates, retro-reflective white
+        "plate",
         "skin",
         "hair",
-        "cloth",
-        "leather",  # shoes, saddles
+        "cloth_a",  # coats, dresses, shirts
+        "cloth_b",  # trousers, skirts
+        "shoe",
         "bark",
-        "leaves",  # deciduous foliage and bushes
-        "needles",  # conifers
-        "wood",
-        "concrete",
-        "coated",  # painted steel or plastic of props: cones, barriers, boxes
-        "sign",  # sign faces, retro-reflective
-        "lamp_red",  # traffic light lenses: emit by the light's state
+        "leaf",  # deciduous foliage, bushes
+        "needle",  # conifers
+        "cone",
+        "reflector",
+        "sign",
+        "sign_red",
+        "sign_blue",
+        "sign_yellow",
+        "sign_back",
+        "lamp_red",  # traffic light lenses
         "lamp_yellow",
         "lamp_green",
-        "street_light",  # emits at night
+        "lamp",  # street lamp glass
     }
 )
-"""Every material that a part may name. A part's colour, where it has one, replaces the material's own."""
+"""Every material that a part may name, a subset of the renderer's. A part's colour replaces the material's own."""
 
 
 @dataclass(frozen=True)
