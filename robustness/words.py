@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from robustness.conditions import WITHOUT_GLARE
 from robustness.summary import CriterionResult, Figure, Interval, Summary, Verdict
@@ -196,12 +196,9 @@ def weather_facts(name: str) -> str:
     if name not in PRESETS:
         return ""
     plain, weather = Weather(), PRESETS[name]
-    telling = [f.name for f in fields(Weather) if f.name in WEATHER_WORDS]
-    differing = [key for key in telling if getattr(weather, key) != getattr(plain, key)] or [
-        "sun_altitude_angle",
-        "cloudiness",
-    ]
-    return ", ".join(WEATHER_WORDS[key].format(getattr(weather, key)) for key in telling if key in differing)
+    differing = [key for key in WEATHER_WORDS if getattr(weather, key) != getattr(plain, key)]
+    shown = differing or ["sun_altitude_angle", "cloudiness"]
+    return ", ".join(WEATHER_WORDS[key].format(getattr(weather, key)) for key in shown)
 
 
 def figure_id(figure: Figure) -> str:
