@@ -14,7 +14,8 @@ from scenarios.instant import ActorState
 from scenarios.render.frames import pose_matrix
 from scenarios.render.geometry import Mesh, joined, mesh
 from scenarios.render.materials import LAMP_KINDS, MaterialTable
-from scenarios.render.models.mesh import Joint, Model, Part
+from scenarios.render.models.catalog import model_for
+from scenarios.render.models.mesh import Joint, Model
 
 VARIANTS = 6
 """Shapes a blueprint comes in; an actor's id picks one."""
@@ -37,10 +38,6 @@ class Body:
 def body_of(key: Key, table: MaterialTable) -> Body:
     """The pieces of the model that belongs to a key."""
     blueprint, looks, variant = key
-    try:
-        from scenarios.render.models.catalog import model_for
-    except ImportError:
-        return pieces_of(_box(), table)
     seed = zlib.crc32(f"{blueprint}/{variant}".encode())
     return pieces_of(model_for(blueprint, dict(looks), seed), table)
 
@@ -105,8 +102,3 @@ def seats(slots: dict[Key, list[Slot]], actors: list[ActorState]) -> dict[int, S
         taken[key] = number + 1
     return chosen
 
-
-def _box() -> Model:
-    corners = np.array([(x, y, z) for x in (-2.2, 2.2) for y in (-0.9, 0.9) for z in (0.2, 1.5)], np.float32)
-    faces = np.array([(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1), (2, 3, 7), (2, 7, 6), (1, 5, 7), (1, 7, 3)], np.int32)
-    return Model((Part("box", corners, faces, "body", smooth=False),))

@@ -66,9 +66,8 @@ def label(
     """
     ray = camera_rays(camera, 1, mi.Point2f(0.5, 0.5))
     found = scene.mitsuba.ray_intersect_preliminary(ray, coherent=True)
-    shape_number = dr.reinterpret_array(mi.UInt32, found.shape)
     instance_number = dr.reinterpret_array(mi.UInt32, found.instance)
-    dr.eval(found.t, shape_number, instance_number, found.prim_index, found.prim_uv)
+    dr.eval(found.t, instance_number, found.prim_index, found.prim_uv)
     size = (camera.height, camera.width)
     distance = found.t.numpy().reshape(size)
     hit = np.isfinite(distance)
@@ -76,7 +75,7 @@ def label(
     depth = np.where(hit, distance * forward, np.inf).astype(np.float32)
     numbers = np.where(hit, instance_number.numpy().reshape(size), 0)
     actor = np.where(hit, scene.actor_of_instance[numbers], 0).astype(np.int32)
-    start = scene.face_start[np.where(hit, shape_number.numpy().reshape(size), 0)]
+    start = scene.face_start[numbers]
     face = np.where(hit, start + found.prim_index.numpy().reshape(size), 0)
     material = scene.buffers.materials[face]
     of_material = np.array([m.semantic for m in scene.table.entries], np.uint8)

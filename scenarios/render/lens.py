@@ -17,9 +17,9 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 from perception.camera import Camera
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-SCATTERED = 0.05
+SCATTERED = 0.08
 """Share of the light that the lens spreads over the picture."""
-SUN_VEIL = 0.55
+SUN_VEIL = 4.0
 """k of the Stiles-Holladay law [deg^2/sr scaled]: about a clean windscreen in front of the lens."""
 MIDDLE_GREY = 0.16
 
@@ -49,7 +49,7 @@ def meter(radiance: Float[ndarray, "height width 3"], attributes: dict[str, str]
         gain = 4.0 * (1.4 / fstop) ** 2 * (200 / shutter) * (iso / 100)
     gain *= 2.0 ** float(attributes.get("exposure_compensation", "0"))
     mean = np.minimum(radiance, 3 / gain).mean((0, 1)) + 1e-9
-    balance = (mean @ LUMINANCE / mean) ** 0.55
+    balance = (mean @ LUMINANCE / mean) ** 0.4
     balance = np.clip(balance / (balance @ LUMINANCE), 0.6, 1.9)
     return Exposure(float(gain), (float(balance[0]), float(balance[1]), float(balance[2])))
 
@@ -99,8 +99,8 @@ def sun_veil(
     along = (local[0] * x[None, :] + local[1] * y[:, None] + local[2]) / np.sqrt(1 + x[None] ** 2 + y[:, None] ** 2)
     angle = np.rad2deg(np.arccos(np.clip(along, -1, 1)))
     inside = np.clip(local[2] * 4 + 0.4, 0, 1)
-    law = SUN_VEIL / (angle**2 + 0.7) + 0.9 * np.exp(-((angle / 0.5) ** 2)) * 40
-    return (law[..., None] * irradiance * visible * inside * 0.6).astype(np.float32)
+    law = SUN_VEIL / (angle**2 + 0.5) + 60 * np.exp(-((angle / 0.4) ** 2)) + 1.6 * np.exp(-angle / 1.1)
+    return (law[..., None] * irradiance * visible * inside).astype(np.float32)
 
 
 def tone(signal: Float[ndarray, "height width 3"]) -> Float[ndarray, "height width 3"]:

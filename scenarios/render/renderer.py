@@ -65,6 +65,7 @@ class Renderer:
         self._finder = LaneFinder(self._world.lanes)
         self._scene = Scene(self._world.meshes, self._world.placed, self._table)
         self._tiles = Tiles(seed)
+        self._placed: tuple[Instant, frozenset[int]] | None = None
         self._sky_of = lru_cache(maxsize=4)(self._make_sky)
 
     def _make_sky(self, weather: Weather) -> tuple[Sky, Any]:
@@ -85,7 +86,9 @@ class Renderer:
         """Put actors, weather and light in place for a picture."""
         self._tiles.set_weather(instant.weather)
         actors = [actor for actor in instant.actors if actor.id not in view.hidden]
-        self._scene.place(actors, scenery_bits(instant.weather))
+        if self._placed is None or self._placed[0] is not instant or self._placed[1] != view.hidden:
+            self._scene.place(actors, scenery_bits(instant.weather))
+            self._placed = (instant, view.hidden)
         sky, sky_texture = self._sky_of(instant.weather)
         camera = camera_of(view)
         lamps = lamps_of(instant, self._world.street_lamps, camera.position)
@@ -93,7 +96,7 @@ class Renderer:
         shader = Shader(
             self._scene.buffers,
             self._table.rows(),
-            self._scene.start_by_shape,
+            self._scene.first_face,
             self._scene.placement,
             self._scene.lamp_bits,
             self._tiles,

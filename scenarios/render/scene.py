@@ -30,11 +30,8 @@ class Scene:
         self._world = world
         self._placed = placed
         self._bodies: dict[Key, Body] = {}
-        self._shapes: dict[int, Any] = {}
         self._groups: dict[int, Any] = {}
         self._slots: dict[Key, list[Slot]] = {}
-        self._static: list[tuple[Any, Float[ndarray, "4 4"]]] = []
-        self._parked: set[str] = set()
         self.actor_of_instance: Int32[ndarray, "n"] = np.zeros(1, np.int32)
         self._build({})
 
@@ -84,12 +81,12 @@ class Scene:
         meshes += [part for body in self._bodies.values() for _, part in body.pieces]
         self.buffers = Buffers(meshes)
         entries: dict[str, Any] = {"type": "scene"}
-        static: list[tuple[Any, Float[ndarray, "4 4"]]] = []
+        static: list[tuple[Any, Mesh, Float[ndarray, "4 4"]]] = []
         where = [(m, [np.eye(4)]) for m in self._world] + self._placed
         for i, (part, matrices) in enumerate(where):
             for j, matrix in enumerate(matrices):
                 entries[f"static_{i}_{j}"] = self._instance(part, matrix)
-                static.append((entries[f"static_{i}_{j}"], matrix))
+                static.append((entries[f"static_{i}_{j}"], part, matrix))
         self._slots = {}
         for k, (key, count) in enumerate(sorted(wanted.items())):
             self._slots[key] = []
@@ -110,28 +107,32 @@ class Scene:
 
     def _instance(self, part: Mesh, matrix: Float[ndarray, "4 4"]) -> Any:
         if id(part) not in self._groups:
-            self._shapes[id(part)] = shape(part, "mesh")
-            self._groups[id(part)] = mi.load_dict({"type": "shapegroup", "mesh": self._shapes[id(part)]})
+            self._groups[id(part)] = mi.load_dict({"type": "shapegroup", "mesh": shape(part, "mesh")})
         transform = mi.ScalarTransform4f(matrix.tolist())
         return mi.load_dict({"type": "instance", "group": self._groups[id(part)], "to_world": transform})
 
-    def _number(self, meshes: list[Mesh], static: list[tuple[Any, Float[ndarray, "4 4"]]]) -> None:
-        """Fill the tables that turn Dr.Jit's registry numbers into ours."""
-        shapes = [number_of(self._shapes[id(m)]) for m in meshes if id(m) in self._shapes]
-        start = np.zeros(max(shapes, default=0) + 1, np.uint32)
-        for part, begin in zip(meshes, self.buffers.face_start, strict=True):
-            if id(part) in self._shapes:
-                start[number_of(self._shapes[id(part)])] = begin
-        self.face_start = start
-        self.start_by_shape = mi.UInt32(start)
+    def _number(self, meshes: list[Mesh], static: list[tuple[Any, Mesh, Float[ndarray, "4 4"]]]) -> None:
+        """Fill the tables that turn Dr.Jit's registry numbers of instances into ours."""
+        start = {id(m): int(begin) for m, begin in zip(meshes, self.buffers.face_start, strict=True)}
         for slots in self._slots.values():
             for slot in slots:
                 slot.numbers = [number_of(s) for s in slot.shapes]
-        numbers = [number_of(s) for s, _ in static] + [n for ss in self._slots.values() for s in ss for n in s.numbers]
-        self._count = max(numbers) + 1
+        standing = [(number_of(instance), part, matrix) for instance, part, matrix in static]
+        waiting = [
+            (number, part)
+            for key, slots in self._slots.items()
+            for slot in slots
+            for number, (_, part) in zip(slot.numbers, self._bodies[key].pieces, strict=True)
+        ]
+        self._count = max([n for n, *_ in standing] + [n for n, _ in waiting]) + 1
         self._rest = np.tile(np.eye(3, 4), (self._count, 1, 1))
-        for instance, matrix in static:
-            self._rest[number_of(instance), :, :3] = matrix[:3, :3]
+        self.face_start = np.zeros(self._count, np.uint32)
+        for number, part, matrix in standing:
+            self._rest[number, :, :3] = matrix[:3, :3]
+            self.face_start[number] = start[id(part)]
+        for number, part in waiting:
+            self.face_start[number] = start[id(part)]
+        self.first_face = mi.UInt32(self.face_start)
 
 
 def number_of(instance: Any) -> int:

@@ -46,7 +46,7 @@ class Shader:
         self,
         buffers: Buffers,
         rows: Float32[ndarray, "n 16"],
-        start_by_shape: Any,
+        first_face: Any,
         placement: Any,
         lamp_bits: Any,
         tiles: Tiles,
@@ -54,7 +54,7 @@ class Shader:
     ) -> None:
         self.buffers = buffers
         self.rows = mi.Float(np.ascontiguousarray(rows).ravel())
-        self.start_by_shape = start_by_shape
+        self.first_face = first_face
         self.placement = placement
         self.lamp_bits = lamp_bits
         self.tiles = tiles
@@ -62,14 +62,14 @@ class Shader:
 
     def shade(self, ray: Any, found: Any, active: Any) -> Hit:
         """Shade what `ray` met; `found` is Mitsuba's preliminary intersection."""
-        start = dr.gather(mi.UInt32, self.start_by_shape, dr.reinterpret_array(mi.UInt32, found.shape), active)
+        instance = dr.reinterpret_array(mi.UInt32, found.instance)
+        start = dr.gather(mi.UInt32, self.first_face, instance, active)
         face = dr.gather(mi.Array4u, self.buffers.device_faces, found.prim_index + start, active)
         first = [dr.gather(mi.Vector4f, self.buffers.device_vertices, face[i], active) for i in range(3)]
         second = [dr.gather(mi.Vector4f, self.buffers.device_normals, face[i], active) for i in range(3)]
         b1, b2 = found.prim_uv.x, found.prim_uv.y
         b0 = 1 - b1 - b2
         bary = (b0, b1, b2)
-        instance = dr.reinterpret_array(mi.UInt32, found.instance)
         turn = [dr.gather(mi.Vector4f, self.placement, instance * 3 + i, active) for i in range(3)]
 
         def turned(v: Any) -> Any:
@@ -95,9 +95,9 @@ class Shader:
         determinant = du1.x * du2.y - du1.y * du2.x
         along = dr.select(laned, edge1 * du2.y - edge2 * du1.y, mi.Vector3f(1, 0, 0) * determinant)
         along = dr.select(laned, along / determinant, mi.Vector3f(1, 0, 0))
-        along = dr.normalize(along - normal * dr.dot(along, normal))
+        along = _unit(along - normal * dr.dot(along, normal))
         across = dr.select(laned, (edge2 * du1.x - edge1 * du2.x) / determinant, mi.Vector3f(0, 1, 0))
-        across = dr.normalize(across - normal * dr.dot(across, normal))
+        across = _unit(across - normal * dr.dot(across, normal))
         return self._layers(ray, point, geometric, normal, along, across, row, tile, place, instance, active)
 
     def _layers(
@@ -120,7 +120,7 @@ class Shader:
         specular, metallic, coat, grain = row[1].x, row[1].y, row[1].z, row[1].w
         snow_kept, film_kept, ground, wear = row[2].x, row[2].y, row[2].z > 0.5, row[2].w
         asphalt = mi.Color3f(*ASPHALT_COLOR) * (1 + 0.35 * detail)
-        bare = dr.clip((detail * 0.5 + 0.5 - (1 - wear)) * 6 + slope.z, 0, 1) * dr.select(wear > 0, 1.0, 0.0)
+        bare = dr.clip((detail * 0.4 + slope.z * 0.5 - 1.15 + wear) * 4, 0, 1) * dr.select(wear > 0, 1.0, 0.0)
         color = dr.lerp(dr.maximum(color * (1 + grain * detail), 0), asphalt, bare)
         lies = dr.clip((normal.z - 0.35) * 2.5, 0, 1)
         dust = dr.clip((self.dusting * snow_kept + slope.z * 0.35 - 0.38) * 5, 0, 1)
@@ -154,6 +154,10 @@ class Shader:
             lamp=mi.UInt32(row[3].x),
             instance=instance,
         )
+
+
+def _unit(v: Any) -> Any:
+    return v * dr.rsqrt(dr.maximum(dr.squared_norm(v), 1e-6))
 
 
 COAT_ALPHA = 0.005

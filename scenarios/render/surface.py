@@ -96,7 +96,7 @@ def flat_pattern(size: TileSize, traffic: float, rng: np.random.Generator) -> Pa
 
 def _grain(size: TileSize, rng: np.random.Generator) -> tuple[Float[ndarray, "r c"], Float[ndarray, "r c"]]:
     fine = noise(size, 0.012, 0.012, rng)
-    grain = 0.55 * fine + 0.4 * noise(size, 0.25, 0.25, rng) + 0.45 * noise(size, 3.0, 0.7, rng)
+    grain = 0.62 * fine + 0.22 * noise(size, 0.2, 0.2, rng) + 0.3 * noise(size, 5.0, 0.5, rng)
     return np.clip(grain, -2, 2), fine
 
 

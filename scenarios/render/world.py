@@ -15,6 +15,7 @@ from scenarios.render.materials import MaterialTable
 from scenarios.render.roads import Lane, lanes_of, marking_meshes, road_meshes
 from scenarios.render.surface import TILES
 from scenarios.render.terrain import Land, terrain_meshes
+from scenarios.render.town import building_meshes
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,9 @@ def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
     lanes = lanes_of(world_map.opendrive, world_map.carla_map())
     land = Land.around(lanes, seed)
     ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *terrain_meshes(lanes, land, table)]
-    return World(lanes, [joined(ground)], [], np.zeros((0, 3)))
+    houses = building_meshes(world_map.opendrive, land, table, seed)
+    meshes = [joined(ground), *([joined(houses)] if houses else [])]
+    return World(lanes, meshes, [], np.zeros((0, 3)))
 
 
 class LaneFinder:
