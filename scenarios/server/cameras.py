@@ -6,7 +6,7 @@ import logging
 import struct
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from scenarios.server.snapshots import sensor_header
 from scenarios.server.vehicles import forward_speed, shown_lights
 from scenarios.server.wire import CallError
 from scenarios.server.world import World
+from scenarios.weather import Weather
 
 IMAGE_TYPES = {
     "sensor.camera.depth": 1,
@@ -43,21 +44,52 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Order:
+    """One picture to take: all that it depends on, so that the world may move on meanwhile.
+
+    Attributes:
+        sensor: the camera's id.
+        stream: where the picture goes.
+        kind: the camera's blueprint.
+        counterfactual: "none", "no_glare" or "no_sun".
+        header: the sensor header of its message.
+        view: what it sees.
+    """
+
+    sensor: int
+    stream: int
+    kind: str
+    counterfactual: str
+    header: bytes
+    view: View
+
+
+Message = tuple[int, bytes]
+"""A stream's number and what is sent on it."""
+
+
 class Cameras:
     """The renderer and its thread. It is built when the first camera appears; without cameras it costs nothing."""
 
     def __init__(self, world_map: WorldMap, *, quality: str, seed: int) -> None:
+        self.seed = seed
         self._map = world_map
         self._quality = quality
-        self._seed = seed
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="renderer")
         self._renderer: Future[Any] | None = None
         self._newest: dict[int, Any] = {}
+        self._under_way: Future[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether `take_later` has not finished."""
+        return self._under_way is not None and not self._under_way.done()
 
     def prepare(self) -> None:
         """Begin to build the scene, so that the first picture need not wait for it."""
         if self._renderer is None:
-            self._renderer = self._thread.submit(_build, self._map, self._quality, self._seed)
+            self._renderer = self._thread.submit(_build, self._map, self._quality, self.seed)
 
     def change_map(self, world_map: WorldMap) -> None:
         """Another map: the next camera builds another scene."""
@@ -70,22 +102,33 @@ class Cameras:
         """End the thread; a picture that is being rendered is finished first."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def shoot(self, world: World, sensors: Sequence[Sensor]) -> dict[int, bytes]:
-        """The messages of these cameras by sensor id.
+    def take(self, instant: Instant, orders: Sequence[Order]) -> list[Message]:
+        """Render and wait for it.
 
-        Cameras that stand at the same place and see the same share one rendered shot.
+        Raises:
+            CallError: the renderer failed; the server lives on.
         """
-        if not sensors:
-            return {}
         self.prepare()
-        instant = instant_of(world, self._seed)
-        views = shared_views([(one, view_of(one, world)) for one in sensors])
-        return self._do(lambda: self._shoot(world, instant, sensors, views))
+        return self._do(lambda: self._render(instant, orders)) if orders else []
 
-    def surface(self, points: Float[ndarray, "n 3"], world: World) -> Float[ndarray, "n"]:
+    def take_later(self, instant: Instant, orders: Sequence[Order], send: Callable[[int, bytes], None]) -> None:
+        """Render while the world moves on, then send."""
+
+        def work() -> None:
+            try:
+                for stream, message in self._render(instant, orders):
+                    send(stream, message)
+            except Exception:  # noqa: BLE001 - nobody waits for it; the clock runs on
+                _log.exception("the renderer failed")
+
+        if orders:
+            self.prepare()
+            self._under_way = self._thread.submit(work)
+
+    def surface(self, points: Float[ndarray, "n 3"], weather: Weather) -> Float[ndarray, "n"]:
         """Snow cover, 0 to 1, at points in CARLA's axes [m]."""
         self.prepare()
-        cover = self._do(lambda: self._scene().surface(points, world.weather))
+        cover = self._do(lambda: self._scene().surface(points, weather))
         return np.asarray(cover, dtype=np.float64)
 
     def visibility(self, sensor: int) -> list[dict[str, Any]]:
@@ -105,11 +148,7 @@ class Cameras:
             self._newest.pop(sensor, None)
 
     def _do(self, work: Callable[[], T]) -> T:
-        """Work in the renderer's thread: Mitsuba keeps its state by thread.
-
-        Raises:
-            CallError: the renderer failed; the server lives on.
-        """
+        """Work in the renderer's thread: Mitsuba keeps its state by thread."""
         try:
             return self._thread.submit(work).result()
         except CallError:
@@ -123,20 +162,25 @@ class Cameras:
             raise CallError("the renderer is not there")
         return self._renderer.result()
 
-    def _shoot(
-        self, world: World, instant: Instant, sensors: Sequence[Sensor], views: Sequence[View]
-    ) -> dict[int, bytes]:
+    def _render(self, instant: Instant, orders: Sequence[Order]) -> list[Message]:
+        """Cameras that stand at the same place and see the same share one shot."""
         shots: dict[Any, Any] = {}
-        messages = {}
-        for sensor, view in zip(sensors, views, strict=True):
-            key = _key(view)
+        messages = []
+        for order, view in zip(orders, shared_views(orders), strict=True):
+            key = _hashable(view)
             if key not in shots:
                 shots[key] = self._scene().shoot(instant, view)
-            self._newest[sensor.id] = shots[key]
-            header = sensor_header(IMAGE_TYPES[sensor.blueprint], world, sensor.pose)
+            shot = self._newest[order.sensor] = shots[key]
             size = struct.pack("<IIf", view.width, view.height, view.fov)
-            messages[sensor.id] = header + size + picture(sensor, shots[key]).tobytes()
+            messages.append((order.stream, order.header + size + picture(order, shot).tobytes()))
         return messages
+
+
+def order_of(sensor: Sensor, world: World) -> Order:
+    """The picture that a camera is to take now."""
+    header = sensor_header(IMAGE_TYPES[sensor.blueprint], world, sensor.pose)
+    counterfactual = sensor.attributes.get("counterfactual", "none")
+    return Order(sensor.id, sensor.stream, sensor.blueprint, counterfactual, header, view_of(sensor, world))
 
 
 def instant_of(world: World, seed: int) -> Instant:
@@ -165,24 +209,24 @@ def view_of(sensor: Sensor, world: World) -> View:
     )
 
 
-def shared_views(pairs: Sequence[tuple[Sensor, View]]) -> list[View]:
+def shared_views(orders: Sequence[Order]) -> list[View]:
     """Let label cameras look through the lens and exposure of a colour camera at the same place, where there is one."""
     colour: dict[Any, View] = {}
-    for sensor, view in pairs:
-        if sensor.blueprint == "sensor.camera.rgb":
-            colour.setdefault(_place(view), view)
+    for order in orders:
+        if order.kind == "sensor.camera.rgb":
+            colour.setdefault(_place(order.view), order.view)
     return [
-        view if sensor.blueprint == "sensor.camera.rgb" else colour.get(_place(view), view) for sensor, view in pairs
+        order.view if order.kind == "sensor.camera.rgb" else colour.get(_place(order.view), order.view)
+        for order in orders
     ]
 
 
-def picture(sensor: Sensor, shot: Any) -> UInt8[ndarray, "height width 4"]:
+def picture(order: Order, shot: Any) -> UInt8[ndarray, "height width 4"]:
     """A camera's picture in CARLA's BGRA bytes."""
-    match sensor.blueprint:
+    match order.kind:
         case "sensor.camera.rgb":
-            counterfactual = sensor.attributes.get("counterfactual", "none")
-            rgb = shot.rgb() if counterfactual == "none" else shot.rgb_without(counterfactual.removeprefix("no_"))
-            return bgra(rgb)
+            without = order.counterfactual.removeprefix("no_")
+            return bgra(shot.rgb() if without == "none" else shot.rgb_without(without))
         case "sensor.camera.depth":
             return encode_depth(shot.depth())
         case "sensor.camera.semantic_segmentation":
@@ -262,7 +306,7 @@ def _place(view: View) -> tuple[Any, ...]:
     return (view.pose, view.width, view.height, view.fov, view.hidden, lens)
 
 
-def _key(view: View) -> tuple[Any, ...]:
+def _hashable(view: View) -> tuple[Any, ...]:
     return (*_place(view), tuple(view.attributes.items()))
 
 

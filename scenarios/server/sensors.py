@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scenarios.server.actors import Sensor
-from scenarios.server.cameras import Cameras
+from scenarios.server.cameras import Cameras, instant_of, order_of
 from scenarios.server.geometry import Vector, rotation, unrotate
 from scenarios.server.physics import GRAVITY
 from scenarios.server.records import encode_actor
@@ -29,18 +30,31 @@ _DUE = 1e-6
 """By how much a sensor may be early [s]: sums of steps are not exact."""
 
 
-def measure(world: World, streams: Streams, cameras: Cameras) -> Iterator[tuple[int, bytes]]:
-    """The messages that are due after a step: stream and content, in order of the sensors' ids."""
+def measure(world: World, streams: Streams, cameras: Cameras, *, lossless: bool) -> Iterator[tuple[int, bytes]]:
+    """The messages that are due after a step: stream and content.
+
+    When every frame counts (`lossless`) pictures come first and are waited for; else they are rendered while the world
+    moves on, and a camera whose last picture is not finished misses its turn.
+    """
     due = [one for one in world.of_type(Sensor) if _is_due(one, world, streams)]
+    if not lossless and cameras.busy:
+        due = [one for one in due if not _is_camera(one)]
     for sensor in due:
         if sensor.interval > 0:
             sensor.last = world.elapsed
-    pictures = cameras.shoot(world, [one for one in due if one.blueprint.startswith("sensor.camera.")])
-    for sensor in due:
-        if sensor.id in pictures:
-            yield sensor.stream, pictures[sensor.id]
+    orders = [order_of(one, world) for one in due if _is_camera(one)]
+    if orders:
+        instant = instant_of(world, cameras.seed)
+        if lossless:
+            yield from cameras.take(instant, orders)
         else:
-            yield from ((sensor.stream, message) for message in _read(sensor, world, streams))
+            cameras.take_later(instant, orders, partial(streams.send, lossless=False))
+    for sensor in due:
+        yield from ((sensor.stream, message) for message in _read(sensor, world, streams))
+
+
+def _is_camera(sensor: Sensor) -> bool:
+    return sensor.blueprint.startswith("sensor.camera.")
 
 
 def _is_due(sensor: Sensor, world: World, streams: Streams) -> bool:

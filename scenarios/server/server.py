@@ -72,6 +72,7 @@ class Server:
             listener.close()
         self.simulation.streams.close()
         self.simulation.cameras.close()
+        self.simulation.stepper.shutdown(wait=False, cancel_futures=True)
         self._folder.cleanup()
 
     def _accept(self, listener: socket.socket, serve: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ DEFAULT_SETTINGS: tuple[Any, ...] = (
 """CARLA's EpisodeSettings: synchronous, no rendering, fixed step, substepping (3), culling, ragdolls, streaming (3)."""
 
 
+PATIENCE = 3.0
+"""After how long a tick is answered before its pictures are finished [s]."""
+
+
 @dataclass
 class Simulation:
     """What all connections share.
@@ -33,6 +38,7 @@ class Simulation:
         settings: CARLA's EpisodeSettings.
         traffic_managers: host by port, of the clients that run one.
         uploads: folder for OpenDRIVE texts that clients send.
+        stepper: the thread of the steps that clients ask for.
     """
 
     world: World
@@ -43,6 +49,7 @@ class Simulation:
     lock: threading.RLock = field(default_factory=threading.RLock)
     settings: list[Any] = field(default_factory=lambda: list(DEFAULT_SETTINGS))
     traffic_managers: dict[int, str] = field(default_factory=dict)
+    stepper: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="step"))
 
     @property
     def synchronous(self) -> bool:
@@ -56,14 +63,42 @@ class Simulation:
         return float(fixed[1]) if fixed[0] and fixed[1] > 0 else FREE_RUN_STEP
 
 
-def advance(simulation: Simulation) -> int:
-    """Make one step: move the world, send what its sensors see, then its state; return the frame's number."""
+def tick(simulation: Simulation) -> int:
+    """Make a step for a client that waits, and return the frame's number.
+
+    Clients give an answer 5 s by default and then 10 s to the frame's state, while the first picture of a map takes
+    longer than 5 s. So the number is answered after `PATIENCE` even if the pictures are not finished; the state, which
+    the client waits for next, still comes after them.
+    """
+    begun = threading.Event()
+
+    def work() -> int:
+        with simulation.lock:
+            return advance(simulation, begun)
+
+    step_under_way = simulation.stepper.submit(work)
+    try:
+        return step_under_way.result(timeout=PATIENCE)
+    except TimeoutError:
+        while not begun.wait(PATIENCE):
+            if step_under_way.done():
+                break
+        return simulation.world.frame if begun.is_set() else step_under_way.result()
+
+
+def advance(simulation: Simulation, begun: threading.Event | None = None) -> int:
+    """Make one step: move the world, send what its sensors see, then its state; return the frame's number.
+
+    `begun` is set when the number is known.
+    """
     world = simulation.world
     lossless = simulation.synchronous
     if lossless:
         simulation.streams.wait_for_expected()
     step(world, simulation.step_length)
-    for stream, message in sensors.measure(world, simulation.streams, simulation.cameras):
+    if begun is not None:
+        begun.set()
+    for stream, message in sensors.measure(world, simulation.streams, simulation.cameras, lossless=lossless):
         simulation.streams.send(stream, message, lossless=lossless)
     simulation.streams.publish_state(encode_state(world), lossless=lossless)
     world.map_changed = False

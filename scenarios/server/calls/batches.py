@@ -8,7 +8,7 @@ from typing import Any
 
 from scenarios.server.calls import actors, lights, vehicles, walkers
 from scenarios.server.calls.registry import call
-from scenarios.server.simulation import Simulation, advance
+from scenarios.server.simulation import Simulation, tick
 from scenarios.server.wire import CallError, failure, success
 
 SPAWN, CONSOLE = 0, 20
@@ -47,13 +47,14 @@ COMMANDS: dict[int, Command] = {
 """CARLA's command numbers, save spawning and the console."""
 
 
-@call(bare=True)
-def apply_batch(simulation: Simulation, commands: list[Any], tick: bool) -> list[Any]:
+@call(bare=True, anytime=True)
+def apply_batch(simulation: Simulation, commands: list[Any], do_tick: bool) -> list[Any]:
     """Carry out commands in order; exactly one answer each, or the client dies."""
-    answers = [_answer(simulation, command) for command in commands]
-    if tick:
+    with simulation.lock:
+        answers = [_answer(simulation, command) for command in commands]
+    if do_tick:
         try:
-            advance(simulation)
+            tick(simulation)
         except CallError as error:
             return [failure(str(error)) for _ in commands]
     return answers

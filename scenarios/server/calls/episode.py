@@ -6,7 +6,7 @@ from typing import Any
 
 from scenarios.server.calls.registry import call
 from scenarios.server.geometry import finite
-from scenarios.server.simulation import Simulation, advance, apply_settings
+from scenarios.server.simulation import Simulation, apply_settings, tick
 from scenarios.server.streams import WORLD_STREAM
 from scenarios.server.wire import CallError, from_optional
 
@@ -50,10 +50,10 @@ def set_episode_settings(simulation: Simulation, settings: list[Any]) -> int:
     return apply_settings(simulation, list(settings[:11]))
 
 
-@call()
+@call(anytime=True)
 def tick_cue(simulation: Simulation) -> int:
-    """Make a step; returns its frame once everything of it is on its way."""
-    return advance(simulation)
+    """Make a step and return its frame; the step takes the lock by itself."""
+    return tick(simulation)
 
 
 @call()

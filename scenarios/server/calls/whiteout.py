@@ -47,7 +47,7 @@ def whiteout_surface(simulation: Simulation, points: list[list[float]]) -> list[
     places = np.asarray(points, dtype=np.float64).reshape(-1, 3)
     if not np.isfinite(places).all():
         raise CallError("a point has a coordinate that is not finite")
-    return [float(value) for value in simulation.cameras.surface(places, simulation.world)]
+    return [float(value) for value in simulation.cameras.surface(places, simulation.world.weather)]
 
 
 @call()
