@@ -112,7 +112,7 @@ class AttackResult:
 
     Attributes:
         attack: the attack's name in the plan, "pgd".
-        eps: L-infinity bound on [0, 1] pixels, as the plan writes it ("4/255"); "0" is the clean score of the same frames.
+        eps: L-infinity bound on [0, 1] pixels, as the plan writes it ("4/255"); "0": clean score of the same frames.
         eps_value: the same as a number.
         steps, restarts: of each objective's attack.
         objectives: tried per picture; the worst by the stated score counts.
@@ -142,7 +142,7 @@ class AuditFinding:
     that the region takes: evidence spread evenly would give that share.
 
     Attributes:
-        condition: the triggering condition in words, such as "low-sun-snow, all scenarios: glare on 7 % of the picture".
+        condition: the triggering condition in words: "low-sun-snow, all scenarios: glare on 7 % of the picture".
         statement: the finding in one sentence: condition, evidence, effect in metres.
         on_glare, on_lane: share of the evidence on glare pixels, and in a band around the true line.
         pixels_glare, pixels_lane: share of the picture's area in the same regions.
@@ -154,7 +154,7 @@ class AuditFinding:
         lanes_regained: share of true lines found only without glare; `lanes_lost`: only with glare.
         objects_regained, objects_lost: the same for objects.
         p_holm: chance of the seen difference between error with and without glare if glare did not matter (one-sided).
-        sane: whether the maps of the model differ from those of the randomised one (a map that does not is no evidence).
+        sane: whether the model's maps differ from those of the randomised one (a map that does not is no evidence).
         supported: whether the effect is established: p_holm below 0.05 and sane.
     """
 

@@ -1,0 +1,92 @@
+"""Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391) for one lane line or one object, through captum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import torch
+from captum.attr import LayerAttribution, LayerGradCam
+from jaxtyping import Bool, Float
+from numpy import ndarray
+from torch import Tensor, nn
+
+from perception.errors import WhiteoutError
+from perception.model import LaneDetectionModel, Outputs
+from perception.prediction import Detection
+
+Score = Callable[[Outputs], Float[Tensor, "batch"]]
+"""The number that is explained, per picture."""
+
+
+class Explainable(Protocol):
+    """What Grad-CAM asks of a model; `perception.model.LaneDetectionModel` is one."""
+
+    @property
+    def explainable_layers(self) -> dict[str, nn.Module]:
+        """Layers by name, the default first."""
+        ...
+
+
+def layer_of(model: Explainable, name: str | None) -> tuple[str, nn.Module]:
+    """A layer by name, or the model's first."""
+    layers = model.explainable_layers
+    chosen = next(iter(layers)) if name is None else name
+    if chosen not in layers:
+        raise WhiteoutError(f"audits.grad_cam.layer: the model has no layer {name!r}; it names {', '.join(layers)}")
+    return chosen, layers[chosen]
+
+
+def lane_evidence(model: LaneDetectionModel, slot: int) -> Score:
+    """The evidence for the line in `slot` (see `Lane.slot`)."""
+    return lambda outputs: model.lane_score(outputs, slot)
+
+
+def box_evidence(model: LaneDetectionModel, detection: Detection) -> Score:
+    """The evidence for one detected object, for a batch of one."""
+    return lambda outputs: model.box_score(outputs, 0, detection)[None]
+
+
+def grad_cam(
+    model: LaneDetectionModel, image: Float[Tensor, "1 3 height width"], score: Score, layer: nn.Module
+) -> Float[ndarray, "height width"]:
+    """Positive evidence for `score` per pixel of the picture given, summing to 1; all zero where there is none.
+
+    Channel gradients are averaged over the layer's map, weigh its activations, and the positive part is enlarged
+    bilinearly to the picture.
+    """
+    explainer = LayerGradCam(lambda images: score(model(images)), layer)
+    with torch.enable_grad():
+        inputs = image.detach().clone().requires_grad_(True)
+        coarse = explainer.attribute(inputs, relu_attributions=True)
+    fine = LayerAttribution.interpolate(coarse.detach(), tuple(image.shape[2:]), interpolate_mode="bilinear")
+    evidence = fine[0, 0].clamp(min=0).double().numpy()
+    total = float(evidence.sum())
+    return evidence / total if np.isfinite(total) and total > 0 else np.zeros_like(evidence)
+
+
+def share(evidence: Float[ndarray, "height width"], region: Bool[ndarray, "height width"]) -> float:
+    """Share of the evidence inside a region; NaN where there is no evidence at all."""
+    total = float(evidence.sum())
+    return float(evidence[region].sum()) / total if total > 0 else float("nan")
+
+
+def points_at(evidence: Float[ndarray, "height width"], region: Bool[ndarray, "height width"]) -> bool:
+    """The pointing game (Zhang et al. 2016): whether the strongest evidence lies inside the region."""
+    return bool(region.flat[int(evidence.argmax())]) and bool(evidence.max() > 0)
+
+
+def similarity(one: Float[ndarray, "height width"], other: Float[ndarray, "height width"]) -> float:
+    """Rank correlation (Spearman) of two maps, on every eighth pixel each way; NaN where one is flat."""
+    ranks = [np.argsort(np.argsort(m[4::8, 4::8].ravel(), kind="stable"), kind="stable") for m in (one, other)]
+    if one.max() == one.min() or other.max() == other.min():
+        return float("nan")
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def randomised(model: LaneDetectionModel, seed: int = 0) -> LaneDetectionModel:
+    """The same network with freshly drawn weights (Adebayo et al. 2018, arXiv 1810.03292)."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return LaneDetectionModel(model.config).eval().requires_grad_(False)

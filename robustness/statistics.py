@@ -1,0 +1,174 @@
+"""Intervals and tests over independent scenario runs; frames of one run are alike and never count as independent.
+
+Rates get Wilson's interval on the effective sample size (Korn and Graubard 1998: fewer trials the more runs differ, and
+Student's t for few runs). Everything else gets the BCa bootstrap over runs (Efron 1987) from a fixed seed. Where all
+runs agree, the bootstrap would claim certainty: counts then get Garwood's exact Poisson interval, other shares Wilson's
+on their number of trials. A comparison pairs the runs: both conditions are resampled together.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy import stats
+
+from robustness.measures import Estimator, Ratio
+from robustness.summary import Interval
+
+LEVEL = 0.95
+RESAMPLES = 2000
+MOST_SWAPS = 4096
+SEED = 20170619
+"""Of all resampling, so that the same table gives the same intervals."""
+
+Function = Callable[[Float[ndarray, "b runs"]], Float[ndarray, "b"]]
+
+
+def estimate(estimator: Estimator, *, runs: int, frames: int, trials: float) -> Interval:
+    """An estimate with its interval; `trials` is what it rests on (objects, lines or pictures)."""
+    value = float(estimator(np.ones((1, runs)))[0]) if runs else float("nan")
+    if not np.isfinite(value) or runs < 2:
+        return Interval(value, float("nan"), float("nan"), runs, frames, "one run says nothing about others")
+    if estimator.kind == "rate" and isinstance(estimator, Ratio):
+        low, high = _clustered_wilson(estimator)
+        return Interval(value, low, high, runs, frames, "Wilson, effective sample size")
+    low, high, spread = bootstrap(estimator, runs)
+    if spread:
+        return Interval(value, low, high, runs, frames, "BCa bootstrap over runs")
+    if estimator.kind == "count":
+        low, high = poisson(value * trials, trials)
+        return Interval(value, low, high, runs, frames, "exact Poisson")
+    if estimator.kind == "other" and trials > 0:
+        low, high = wilson(value, trials)
+        return Interval(value, low, high, runs, frames, "Wilson, all runs alike")
+    return Interval(value, low, high, runs, frames, "all runs alike")
+
+
+def paired(here: Estimator, there: Estimator, ends: tuple[Interval, Interval], *, runs: int, relation: str) -> Interval:
+    """`here` compared with `there` on the same runs: "ratio" or "difference"; `ends` are their own intervals.
+
+    Where resampling shows no spread, the ends of the two intervals are combined at their worst.
+    """
+    combine = np.divide if relation == "ratio" else np.subtract
+
+    def compare(weights: Float[ndarray, "b runs"]) -> Float[ndarray, "b"]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: Float[ndarray, "b"] = combine(here(weights), there(weights))
+        return np.where(np.isfinite(found), found, np.nan)
+
+    value = float(compare(np.ones((1, runs)))[0]) if runs else float("nan")
+    frames = min(end.frames for end in ends)
+    if not np.isfinite(value) or runs < 2:
+        return Interval(value, float("nan"), float("nan"), runs, frames, "too few runs in common")
+    low, high, spread = bootstrap(compare, runs)
+    if not spread:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            low = float(combine(ends[0].low, np.float64(ends[1].high)))
+            high = float(combine(ends[0].high, np.float64(ends[1].low)))
+        return Interval(value, low, high, runs, frames, "all runs alike: both intervals at their worst")
+    return Interval(value, low, high, runs, frames, "paired BCa bootstrap over runs")
+
+
+def mean_over_runs(values: Sequence[float], frames: int) -> Interval:
+    """Mean of one number per run with its interval; runs without a number (NaN) do not count."""
+    known = np.array([value for value in values if np.isfinite(value)])
+    return estimate(Ratio(known, np.ones(len(known)), "mean"), runs=len(known), frames=frames, trials=len(known))
+
+
+def bootstrap(function: Function, runs: int) -> tuple[float, float, bool]:
+    """BCa interval of a function of run weights, and whether resampling changed it at all.
+
+    Where some resamples say nothing (NaN) or BCa is undefined, the percentile interval of the rest.
+    """
+
+    def of_indices(indices: Int[ndarray, "... n"], axis: int = -1) -> Float[ndarray, "..."]:
+        del axis
+        flat = indices.reshape(-1, indices.shape[-1])
+        weights = np.stack([np.bincount(row, minlength=runs) for row in flat]).astype(np.float64)
+        return function(weights).reshape(indices.shape[:-1])
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        result = stats.bootstrap(
+            (np.arange(runs),), of_indices, vectorized=True, n_resamples=RESAMPLES, confidence_level=LEVEL,
+            method="BCa", rng=np.random.default_rng(SEED),
+        )  # fmt: skip
+    drawn = result.bootstrap_distribution[np.isfinite(result.bootstrap_distribution)]
+    if len(drawn) == 0 or np.ptp(drawn) < 1e-12:
+        return float(drawn[0]) if len(drawn) else float("nan"), float(drawn[0]) if len(drawn) else float("nan"), False
+    low, high = (float(end) for end in result.confidence_interval)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        low, high = (float(end) for end in np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    return low, high, True
+
+
+def wilson(share: float, trials: float) -> tuple[float, float]:
+    """Wilson's score interval (1927) of a share of `trials`, which need not be whole."""
+    z = float(stats.norm.ppf((1 + LEVEL) / 2))
+    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def poisson(events: float, exposure: float) -> tuple[float, float]:
+    """Garwood's exact interval (1936) of a rate of `events` per `exposure`."""
+    tail = (1 - LEVEL) / 2
+    low = stats.chi2.ppf(tail, 2 * events) / 2 if events > 0 else 0.0
+    return float(low / exposure), float(stats.chi2.ppf(1 - tail, 2 * events + 2) / 2 / exposure)
+
+
+def _clustered_wilson(ratio: Ratio) -> tuple[float, float]:
+    """Wilson's interval on the effective number of trials of a rate that was counted in runs."""
+    informative = ratio.bottom > 0
+    top, bottom = ratio.top[informative], ratio.bottom[informative]
+    runs, trials = len(top), float(bottom.sum())
+    if runs < 2:
+        return 0.0, 1.0
+    share = float(top.sum()) / trials
+    between = runs / (runs - 1) * float(((top - share * bottom) ** 2).sum()) / trials**2
+    binomial = share * (1 - share) / trials
+    effect = max(1.0, between / binomial) if binomial > 0 else 1.0
+    student = float(stats.norm.ppf(0.975) / stats.t.ppf(0.975, runs - 1)) ** 2
+    return wilson(share, trials / effect * student)
+
+
+def swap_test(stacked: Estimator, runs: int, *, worse: str) -> float:
+    """Exact paired permutation test: chance of so large a loss if it did not matter which condition a run was in.
+
+    Args:
+        stacked: estimator over 2 x `runs` runs: here first, then the same runs in the reference.
+        runs: number of pairs.
+        worse: "less" or "more": which way is worse here.
+
+    Returns:
+        One-sided p from all 2^runs swaps, or from `MOST_SWAPS` random ones if there are more; NaN if nothing is said.
+    """
+    if runs == 0:
+        return float("nan")
+    if 2**runs <= MOST_SWAPS:
+        swaps = ((np.arange(2**runs)[:, None] >> np.arange(runs)) & 1).astype(np.float64)
+    else:
+        swaps = np.random.default_rng(SEED).integers(0, 2, (MOST_SWAPS, runs)).astype(np.float64)
+        swaps[0] = 0
+    here = stacked(np.hstack([1 - swaps, swaps]))
+    there = stacked(np.hstack([swaps, 1 - swaps]))
+    loss = there - here if worse == "less" else here - there
+    if not np.isfinite(loss[0]):
+        return float("nan")
+    known = np.isfinite(loss)
+    return float((loss[known] >= loss[0] - 1e-12).mean())
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (1979); tests that say nothing (NaN) stay so and do not count."""
+    values = np.array(p_values, dtype=np.float64)
+    known = np.flatnonzero(np.isfinite(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    factors = len(order) - np.arange(len(order))
+    values[order] = np.minimum(1.0, np.maximum.accumulate(values[order] * factors))
+    return [float(value) for value in values]
