@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from perception.camera import Camera
 from scenarios.instant import Instant
+from scenarios.render.precipitation import opacity
 from scenarios.render.sky import Sky
 from scenarios.weather import Weather
 
@@ -45,10 +46,10 @@ class Air:
     drop_light: Float[ndarray, "3"]
 
     @classmethod
-    def of(cls, instant: Instant, sky: Sky, camera: Camera) -> Air:
+    def of(cls, instant: Instant, sky: Sky, camera: Camera, depth: Float32[ndarray, "height width"], seed: int) -> Air:
         """The air in an instant; the same frame shows the same drops."""
         weather = instant.weather
-        drops = np.zeros((camera.height, camera.width), np.float32)
+        drops = opacity(weather, camera, depth, seed)
         return cls(extinction(weather), weather.fog_distance, sky.horizon, drops, sky.horizon * 1.25)
 
     def through(

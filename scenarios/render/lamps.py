@@ -55,10 +55,10 @@ def lamps_of(instant: Instant, street: Float[ndarray, "n 3"], eye: Float[ndarray
             matrix = pose_matrix(actor.pose)
             place = matrix[:3, 3] + matrix[:3, :3] @ (2.3, 0.0, 0.75)
             aim = matrix[:3, :3] @ np.array([1.0, 0.0, -0.01])
-            rows.append((*place, *aim, *HEADLAMP * 60, 0.82, 1.0))
+            rows.append((*place, *aim, *HEADLAMP * 26, 0.45, 1.0))
     if is_dark(instant.weather):
         near = street[np.argsort(np.linalg.norm(street - eye, axis=1), kind="stable")[:NEAREST]]
-        rows += [(*place, 0.0, 0.0, -1.0, *STREET_LAMP * 4, 0.25, 0.0) for place in near]
+        rows += [(*place, 0.0, 0.0, -1.0, *STREET_LAMP * 0.9, 0.2, 0.0) for place in near]
     found = np.array(rows, float).reshape(-1, 11)
     order = np.argsort(np.linalg.norm(found[:, :3] - eye, axis=1), kind="stable")
     return found[order[: 2 * NEAREST]]

@@ -19,9 +19,11 @@ from perception.camera import Camera
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 SCATTERED = 0.08
 """Share of the light that the lens spreads over the picture."""
-SUN_VEIL = 4.0
+SUN_VEIL = 8.0
 """k of the Stiles-Holladay law [deg^2/sr scaled]: about a clean windscreen in front of the lens."""
-MIDDLE_GREY = 0.16
+MIDDLE_GREY = 0.17
+BRIGHTEST = 45.0
+"""Longest exposure and highest amplification of the automatic camera."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,13 @@ def meter(radiance: Float[ndarray, "height width 3"], attributes: dict[str, str]
     key = float(np.exp(np.mean(np.log(luminance[rows // 3 :]))))
     gain = MIDDLE_GREY / key
     bright = float(np.quantile(luminance, 0.8))
-    gain = min(gain, max(2.2 / bright, gain * 0.3))
+    gain = min(gain, max(2.6 / bright, gain * 0.35), BRIGHTEST)
     if attributes.get("exposure_mode") == "manual":
         fstop, shutter, iso = (float(attributes.get(n, d)) for n, d in (("fstop", "1.4"), ("shutter_speed", "200"), ("iso", "100")))
         gain = 4.0 * (1.4 / fstop) ** 2 * (200 / shutter) * (iso / 100)
     gain *= 2.0 ** float(attributes.get("exposure_compensation", "0"))
     mean = np.minimum(radiance, 3 / gain).mean((0, 1)) + 1e-9
-    balance = (mean @ LUMINANCE / mean) ** 0.4
+    balance = (mean @ LUMINANCE / mean) ** 0.3
     balance = np.clip(balance / (balance @ LUMINANCE), 0.6, 1.9)
     return Exposure(float(gain), (float(balance[0]), float(balance[1]), float(balance[2])))
 

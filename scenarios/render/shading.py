@@ -98,11 +98,12 @@ class Shader:
         along = _unit(along - normal * dr.dot(along, normal))
         across = dr.select(laned, (edge2 * du1.x - edge1 * du2.x) / determinant, mi.Vector3f(0, 1, 0))
         across = _unit(across - normal * dr.dot(across, normal))
-        return self._layers(ray, point, geometric, normal, along, across, row, tile, place, instance, active)
+        return self._layers(ray, found, point, geometric, normal, along, across, row, tile, place, instance, active)
 
     def _layers(
         self,
         ray: Any,
+        found: Any,
         point: Any,
         geometric: Any,
         normal: Any,
@@ -115,7 +116,8 @@ class Shader:
         active: Any,
     ) -> Hit:
         look, slope = self.tiles.lookup(tile, place, active)
-        detail, cover, polish, film = look.x, look.y, look.z, look.w
+        near = 1 / (1 + dr.square(found.t / SMOOTH_FROM))
+        detail, cover, polish, film = look.x * near, look.y, look.z, look.w
         color, roughness = mi.Color3f(row[0].x, row[0].y, row[0].z), row[0].w
         specular, metallic, coat, grain = row[1].x, row[1].y, row[1].z, row[1].w
         snow_kept, film_kept, ground, wear = row[2].x, row[2].y, row[2].z > 0.5, row[2].w
@@ -130,12 +132,13 @@ class Shader:
         color = dr.lerp(color, color * 0.5, wet)
         roughness = dr.lerp(roughness, 0.12, dr.clip(wet, 0, 1))
         specular = dr.lerp(specular, 0.02, wet)
-        white = mi.Color3f(*FRESH_SNOW) * (1 + 0.05 * detail) * (1 - 0.12 * polish)
+        slush = 1 - 0.55 * covered * (1 - covered) * 4 * dr.select(ground, 0.45, 0)
+        white = mi.Color3f(*FRESH_SNOW) * (1 + 0.06 * detail) * (1 - 0.2 * polish) * slush
         color = dr.lerp(color, white, covered)
         roughness = dr.lerp(roughness, dr.lerp(SNOW_ROUGHNESS, ICE_ROUGHNESS, polish), covered)
         specular = dr.lerp(specular, dr.lerp(0.01, 0.02, polish), covered)
         bump = dr.select(ground, 1.0, 0.0) * lies
-        normal = dr.normalize(normal - (along * slope.x + across * slope.y) * bump)
+        normal = dr.normalize(normal - (along * slope.x + across * slope.y) * bump * dr.maximum(near, 0.35))
         facing = -ray.d
         below = dr.dot(normal, facing) < 0.02
         normal = dr.select(below, dr.normalize(normal + facing * (0.02 - dr.dot(normal, facing))), normal)
@@ -161,6 +164,8 @@ def _unit(v: Any) -> Any:
 
 
 COAT_ALPHA = 0.005
+SMOOTH_FROM = 70.0
+"""Distance at which grain has lost half its contrast [m]: it is far below a pixel there."""
 
 
 def _ggx(alpha: Any, view: Any, light: Any) -> tuple[Any, Any, Any]:

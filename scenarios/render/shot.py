@@ -111,7 +111,8 @@ class Shot:
 
     @cached_property
     def _air(self) -> Air:
-        return Air.of(self.instant, self._sky, self.camera)
+        seed = self._renderer.seed_of(self.instant, self.view)
+        return Air.of(self.instant, self._sky, self.camera, self._labels.depth, seed)
 
     @cached_property
     def _exposure(self) -> Exposure:

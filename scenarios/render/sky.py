@@ -17,7 +17,7 @@ from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.weather import Weather
 
 HEIGHT, WIDTH = 384, 1536
-NIGHT = np.array([0.0006, 0.0008, 0.0013])
+NIGHT = np.array([0.00022, 0.00026, 0.0004])
 """Radiance of the night sky over a town, in the units of `sunsky`."""
 SUN_SOLID_ANGLE = 6.87e-5
 
@@ -68,10 +68,11 @@ def sky_of(weather: Weather, seed: int) -> Sky:
     direct = _sun_radiance(sun, weather)
     spread = float(direct @ [0.2126, 0.7152, 0.0722]) * SUN_SOLID_ANGLE * max(sun[2], 0.03) / np.pi
     grey = np.array([0.96, 1.0, 1.05]) * (luminous * 0.9 + spread * 0.35)
-    overcast = grey * (1 + 2 * np.clip(look[..., 2:], 0, 1)) / 3 * 1.4
+    overcast = grey * (1 + 0.2 * np.clip(look[..., 2:], 0, 1)) / 1.1
+    bright = overcast + direct * SUN_SOLID_ANGLE / np.pi * 0.55
     cover = _cloud_cover(look, clouds, seed)[..., None]
-    glow = 1 + 3 * np.exp(-np.arccos(np.clip(look @ sun, -1, 1))[..., None] * 5)
-    mixed = clear * (1 - cover) + overcast * glow * cover * (1 - clouds) + overcast * cover * clouds
+    glow = 1 + 1.5 * np.exp(-np.arccos(np.clip(look @ sun, -1, 1))[..., None] * 5)
+    mixed = clear * (1 - cover) + bright * glow * cover * (1 - clouds) + overcast * cover * clouds
     below = np.clip(-look[..., 2:] * 12, 0, 1)
     ground = mixed[HEIGHT // 2 - 8 : HEIGHT // 2 - 1].mean((0, 1)) * 0.8
     radiance = mixed * (1 - below) + ground * below

@@ -105,7 +105,7 @@ def layers(
 ) -> tuple[Float32[ndarray, "rows columns 4"], Float32[ndarray, "rows columns 4"]]:
     """The tile in a weather: (grain, snow cover, polish, film) and (slope along, slope across, patchiness, 0)."""
     amount = weather.snow_cover * (1 - weather.snow_tracks * pattern.traffic)
-    cover = step(0.36, 0.64, amount + (0.26 * pattern.streaks + 0.13 * pattern.blots) * min(1, 4 * weather.snow_cover))
+    cover = step(0.28, 0.72, amount + (0.26 * pattern.streaks + 0.13 * pattern.blots) * min(1, 4 * weather.snow_cover))
     if weather.snow_cover <= 0:
         cover = np.zeros_like(cover)
     polish = np.clip(weather.snow_packed * (0.25 + 0.75 * pattern.tracks + 0.18 * pattern.streaks), 0, 1)

@@ -15,7 +15,7 @@ from scenarios.render.roads import RAISED, Lane, strip
 
 VERGE = 5.0
 """Width of the verge beside each road [m]."""
-VERGE_FALL = 0.4
+VERGE_FALL = 0.14
 MARGIN = 90.0
 """How far the fine ground reaches beyond the outermost road [m]."""
 FAR = 1800.0
@@ -51,10 +51,10 @@ class Land:
         weight = 1 / (gap + 0.5) ** 3
         level = (self.points[index, 2] * weight).sum(1) / weight.sum(1)
         away = (gap - self.half_widths[index]).min(axis=1)
-        lowest = np.where(away < VERGE + 3, self.points[index[:, :4], 2].min(axis=1), level)
-        sunk = np.where(away < VERGE + 3, np.minimum(lowest, level) - VERGE_FALL - 0.35, level - VERGE_FALL + 0.05)
+        lowest = np.minimum(self.points[index[:, :4], 2].min(axis=1), level)
+        sunk = lowest - np.where(away < 0.8, 0.24, VERGE_FALL + 0.02)
         hills = np.clip((away - 25) / 260, 0, 1) ** 1.5 * self._hills(xy)
-        return np.asarray(sunk + hills + np.clip((away - 8) / 10, 0, 1) * 0.25 * self._bumps(xy))
+        return np.asarray(sunk + hills + np.clip((away - 7) / 12, 0, 1) * 0.3 * self._bumps(xy))
 
     def _hills(self, xy: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
         total = np.zeros(len(xy))
@@ -128,8 +128,8 @@ def _verge(lane: Lane, edge: Float[ndarray, "n 3"], outward: Float[ndarray, "n 3
     inside = edge - away * 0.02 + [0, 0, high - 0.02]
     gravel = 0.0 if high else 0.6
     middle = inside + away * gravel - [0, 0, 0.03]
-    outer = inside + away * (VERGE * 0.5) - [0, 0, 0.14 + high]
-    end = inside + away * (VERGE + 1.2) - [0, 0, VERGE_FALL + 0.12 + high]
+    outer = inside + away * (VERGE * 0.8) - [0, 0, VERGE_FALL - 0.03 + high]
+    end = inside + away * (VERGE + 1.2) - [0, 0, VERGE_FALL + 0.3 + high]
     bands = [] if high else [strip(inside, middle, table.number("gravel"))]
     grass = table.number("grass")
     return [*bands, strip(middle, outer, grass), strip(outer, end, grass)]

@@ -65,8 +65,8 @@ def _generated(opendrive: str, seed: int) -> list[tuple[str, np.ndarray, np.ndar
         source.write_text(opendrive)
         plan = roadgen.read_opendrive(str(source))
         plan.generate_buildings(seed=seed)
-        plan.export_carla(folder, name="map")
-        scene = assimp_py.import_file(str(next(Path(folder).rglob("*.fbx"))), assimp_py.Process_Triangulate)
+        written = plan.export_carla(folder, name="map")
+        scene = assimp_py.import_file(str(written["fbx"]), assimp_py.Process_Triangulate)
         names = [material.get("NAME") or material.get("name") for material in scene.materials]
         return [
             (names[m.material_index], np.array(m.vertices, float).reshape(-1, 3), np.array(m.indices).reshape(-1, 3))

@@ -152,8 +152,9 @@ class _Kernel:
         distance = dr.maximum(dr.norm(place - hit.p), 0.3)
         towards = mi.Vector3f((place - hit.p) / distance)
         cone = dr.clip((-dr.dot(towards, axis) - row[9]) / dr.maximum(1 - row[9], 1e-3), 0, 1)
-        low = dr.clip(1 - (-towards.z - axis.z) * 25, 0.02, 1)
-        beam = dr.select(row[10] > 0, cone * cone * low, cone)
+        rise = -towards.z - axis.z
+        low = dr.clip(1 - rise * 25, 0.02, 1) * dr.exp(dr.minimum(rise, 0) * 11)
+        beam = dr.select(row[10] > 0, dr.square(dr.square(cone)) * low, cone)
         lit = self.clear(hit, towards, distance - 0.25, lit & (beam > 0) & (dr.dot(hit.geometric, towards) > 0))
         matte, gloss = scatter(hit, hit.frame.to_local(towards))
         value = (matte + gloss) * mi.Color3f(*row[6:9]) * (beam * mi.Float(self.lamp_count) / dr.square(distance))

@@ -40,7 +40,8 @@ def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
     lanes = lanes_of(world_map.opendrive, world_map.carla_map())
     land = Land.around(lanes, seed)
     ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *terrain_meshes(lanes, land, table)]
-    houses = building_meshes(world_map.opendrive, land, table, seed)
+    is_town = any(lane.kind == "sidewalk" for lane in lanes)
+    houses = building_meshes(world_map.opendrive, land, table, seed) if is_town else []
     meshes = [joined(ground), *([joined(houses)] if houses else [])]
     return World(lanes, meshes, [], np.zeros((0, 3)))
 

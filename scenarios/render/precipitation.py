@@ -1,0 +1,60 @@
+"""Rain and snow in the air before the camera: streaks and flakes, drawn layer by layer with distance."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32
+from numpy import ndarray
+
+from perception.camera import Camera
+from scenarios.weather import Weather
+
+LAYERS = (1.6, 3.0, 5.0, 8.0, 13.0, 20.0)
+"""Distances at which what falls is drawn [m]."""
+EXPOSURE_TIME = 1 / 160
+RAIN_SPEED, SNOW_SPEED = 8.0, 1.3
+"""Falling speeds [m/s] (Gunn and Kinzer 1949 for 4 mm drops; flakes of about 5 mm)."""
+RAIN_SIZE, SNOW_SIZE = 0.004, 0.009
+PER_VOLUME = {"rain": 2.2, "snow": 4.5}
+"""Drops and flakes a cubic metre at 100 % that are large enough to be seen one by one."""
+
+
+def opacity(
+    weather: Weather, camera: Camera, depth: Float[ndarray, "height width"], seed: int
+) -> Float32[ndarray, "height width"]:
+    """How far what falls hides each pixel, 0 to 1; the same seed gives the same drops."""
+    clear = np.ones((camera.height, camera.width), np.float32)
+    if weather.precipitation <= 0:
+        return 1 - clear
+    rng = np.random.default_rng([seed, 23])
+    snow = weather.temperature <= 0
+    focal = float(camera.intrinsics[0, 0])
+    edges = np.array([0.8, *np.sqrt(np.array(LAYERS[:-1]) * LAYERS[1:]), 28.0])
+    for distance, near, far in zip(LAYERS, edges[:-1], edges[1:], strict=True):
+        volume = (far**3 - near**3) / 3 * camera.width * camera.height / focal**2
+        count = int(volume * PER_VOLUME["snow" if snow else "rain"] * weather.precipitation / 100)
+        layer = _layer(camera, min(count, 6000), distance, weather, snow, rng)
+        clear *= 1 - layer * (depth > distance)
+    return 1 - clear
+
+
+def _layer(
+    camera: Camera, count: int, distance: float, weather: Weather, snow: bool, rng: np.random.Generator
+) -> Float32[ndarray, "height width"]:
+    scale = float(camera.intrinsics[0, 0]) / distance
+    size = (SNOW_SIZE if snow else RAIN_SIZE) * scale
+    wind = weather.wind_intensity / 100 * 4
+    fall = (SNOW_SPEED if snow else RAIN_SPEED) * EXPOSURE_TIME * scale
+    blur = max(0.0, size - 1) * 0.25 + (1.2 if distance < 2 else 0.0)
+    picture = np.zeros((camera.height, camera.width), np.uint8)
+    starts = rng.uniform((-20, -20), (camera.width + 20, camera.height + 20), (count, 2))
+    drift = rng.normal(wind * EXPOSURE_TIME * scale, 0.3 * fall + 0.1, count)
+    sizes = np.maximum(size * rng.uniform(0.5, 1.3, count), 1.0)
+    ends = starts + np.column_stack([drift, np.full(count, fall)])
+    for start, end, width in zip(starts, ends, sizes, strict=True):
+        a, b = ((int(p[0] * 16), int(p[1] * 16)) for p in (start, end))
+        cv2.line(picture, a, b, 255, max(1, int(round(width))), cv2.LINE_AA, 4)
+    faint = min(1.0, size) * (0.85 if snow else 0.22)
+    layer = picture.astype(np.float32) / 255 * faint
+    return cv2.GaussianBlur(layer, (0, 0), blur) if blur > 0.3 else layer
