@@ -213,7 +213,7 @@ def _check_camera(path: Path, image: CocoImage, cameras: Mapping[str, CameraReco
         raise WhiteoutError(f"{path}: field frames.{image.name} is missing; every picture needs its camera.")
     if (camera.width, camera.height) != (image.width, image.height):
         raise WhiteoutError(f"{path}: field frames.{image.name}.width or .height differs from coco.json; correct it.")
-    if not rigid(camera.camera_to_world):
+    if not rigid(camera.to_camera().camera_to_world):
         raise WhiteoutError(f"{path}: field frames.{image.name}.camera_to_world is no rigid transform; correct it.")
 
 

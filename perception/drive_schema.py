@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from jaxtyping import Float
+from numpy import ndarray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from perception.box import CLASSES, Box, Cuboid
@@ -223,12 +224,11 @@ def categories() -> list[CocoCategory]:
     return [CocoCategory(id=index + 1, name=name) for index, name in enumerate(CLASSES)]
 
 
-def rigid(matrix: ArrayLike) -> bool:
+def rigid(matrix: Float[ndarray, "4 4"]) -> bool:
     """Whether a 4 x 4 matrix is a rotation and a translation."""
-    array = np.asarray(matrix)
-    rotation = array[:3, :3]
+    rotation = matrix[:3, :3]
     turned = np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) and np.linalg.det(rotation) > 0
-    return bool(turned and np.allclose(array[3], (0, 0, 0, 1)))
+    return bool(turned and np.allclose(matrix[3], (0, 0, 0, 1)))
 
 
 def labels_by_category(file: CocoFile) -> Mapping[int, str]:

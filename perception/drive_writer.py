@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -62,7 +61,7 @@ class DriveWriter:
         self._folder = Path()
         self._lock = -1
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> DriveWriter:  # noqa: PYI034 - beartype refuses Self outside decorated classes
         if self.path.exists():
             raise WhiteoutError(f"{self.path}: exists already; remove it or choose another place for the drive.")
         try:

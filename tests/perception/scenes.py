@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Float
-from numpy import ndarray
 
 from perception.box import Box, Cuboid
 from perception.camera import Camera
@@ -23,7 +21,7 @@ def camera(width: int = WIDTH, height: int = HEIGHT) -> Camera:
     pose = np.eye(4)
     pose[:3, :3] = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])
     pose[2, 3] = CAMERA_HEIGHT
-    return Camera.from_fov(width, height, 90, pose)
+    return Camera.from_fov(width, height, 90.0, pose)
 
 
 def line(slot: int, view: Camera, *, shift: float = 0.0, curve: float = 0.0, far: float = 40.0) -> Lane:
@@ -50,11 +48,11 @@ def frame(seed: int, *, width: int = WIDTH, height: int = HEIGHT) -> Frame:
     image = np.full((height, width, 3), (120, 160, 220), dtype=np.uint8)
     image[height // 2 :] = (90, 110, 80)
     shift, curve = rng.uniform(-0.8, 0.8), rng.uniform(-0.004, 0.004)
-    lanes = tuple(
-        line(slot, view, shift=shift, curve=curve) for slot in (-2, -1, 1, 2) if abs(slot) == 1 or rng.random() < 0.7
-    )
+    slots = [slot for slot in SLOT_OFFSETS if abs(slot) == 1 or rng.random() < 0.7]
+    lanes = tuple(line(slot, view, shift=shift, curve=curve) for slot in slots)
     for lane in lanes:
-        cv2.polylines(image, [_drawn(lane.pixels)], isClosed=False, color=(240, 240, 240), thickness=2)
+        points = np.round(lane.pixels).astype(np.int32).reshape(-1, 1, 2)
+        cv2.polylines(image, [points], isClosed=False, color=(240, 240, 240), thickness=2)
     boxes = []
     for number in range(int(rng.integers(0, 3))):
         box = car(view, rng.uniform(7, 20), (-1) ** number * LANE_WIDTH * 0.9, number + 1)
@@ -65,7 +63,3 @@ def frame(seed: int, *, width: int = WIDTH, height: int = HEIGHT) -> Frame:
     noise = rng.normal(0, 3, image.shape)
     pixels = np.clip(image + noise, 0, 255).astype(np.uint8)
     return Frame(f"{seed:06d}", pixels, view, tuple(boxes), lanes, time=seed * 0.1, meta={"weather": "clear"})
-
-
-def _drawn(pixels: Float[ndarray, "n 2"]) -> ndarray:
-    return np.round(pixels).astype(np.int32).reshape(-1, 1, 2)
