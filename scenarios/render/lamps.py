@@ -36,6 +36,11 @@ def is_dark(weather: Weather) -> bool:
     return weather.sun_altitude_angle < -1
 
 
+def season_of(weather: Weather) -> str:
+    """Whether trees bear leaves."""
+    return "winter" if weather.snow_cover > 0 or weather.temperature < 4 else "summer"
+
+
 def scenery_bits(weather: Weather) -> int:
     """Lamp bits of the static world."""
     on = {"streetlamp", "window"} if is_dark(weather) else set()

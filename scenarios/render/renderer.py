@@ -15,7 +15,7 @@ from perception.errors import WhiteoutError
 from scenarios.instant import Instant, View
 from scenarios.maps.world_map import WorldMap
 from scenarios.render.frames import FLIP, camera_of
-from scenarios.render.lamps import LAMP_COLORS, lamps_of, scenery_bits
+from scenarios.render.lamps import LAMP_COLORS, lamps_of, scenery_bits, season_of
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import set_threads
 from scenarios.render.scene import Scene
@@ -63,7 +63,7 @@ class Renderer:
         self._table = MaterialTable()
         self._world = build_world(world_map, self._table, seed)
         self._finder = LaneFinder(self._world.lanes)
-        self._scene = Scene(self._world.meshes, self._world.placed, self._table)
+        self._scene = Scene(self._world.meshes, self._world.standing, self._table)
         self._tiles = Tiles(seed)
         self._placed: tuple[Instant, frozenset[int]] | None = None
         self._sky_of = lru_cache(maxsize=4)(self._make_sky)
@@ -87,7 +87,7 @@ class Renderer:
         self._tiles.set_weather(instant.weather)
         actors = [actor for actor in instant.actors if actor.id not in view.hidden]
         if self._placed is None or self._placed[0] is not instant or self._placed[1] != view.hidden:
-            self._scene.place(actors, scenery_bits(instant.weather))
+            self._scene.place(actors, scenery_bits(instant.weather), season_of(instant.weather))
             self._placed = (instant, view.hidden)
         sky, sky_texture = self._sky_of(instant.weather)
         camera = camera_of(view)

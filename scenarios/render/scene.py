@@ -17,6 +17,7 @@ from scenarios.render.actors import Body, Key, Slot, body_of, key_of, lamp_bits,
 from scenarios.render.geometry import Buffers, Mesh, shape
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.planting import Standing
 
 PARKED = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, -3000], [0, 0, 0, 1]])
 
@@ -24,19 +25,24 @@ PARKED = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, -3000], [0, 0, 0, 1]]
 class Scene:
     """A Mitsuba scene with its lookup tables."""
 
-    def __init__(self, world: list[Mesh], placed: list[tuple[Mesh, list[Float[ndarray, "4 4"]]]], table: MaterialTable) -> None:
-        """`world` stands where it is; each mesh of `placed` stands at every one of its transforms."""
+    def __init__(self, world: list[Mesh], standing: list[Standing], table: MaterialTable) -> None:
+        """`world` stays where it is; `standing` are the meshes that stand in many places."""
         self.table = table
-        self._world = world
-        self._placed = placed
+        self._standing = [Standing(m, [np.eye(4)]) for m in world] + standing
         self._bodies: dict[Key, Body] = {}
         self._groups: dict[int, Any] = {}
         self._slots: dict[Key, list[Slot]] = {}
+        self._static = {
+            f"static_{i}_{j}": (self._instance(item.mesh, matrix), item, matrix)
+            for i, item in enumerate(self._standing)
+            for j, matrix in enumerate(item.matrices)
+        }
+        self._season = ""
         self.actor_of_instance: Int32[ndarray, "n"] = np.zeros(1, np.int32)
         self._build({})
 
-    def place(self, actors: list[ActorState], scenery_lamps: int) -> None:
-        """Put the actors in their places and switch their lamps; `scenery_lamps` are the static world's lamp bits."""
+    def place(self, actors: list[ActorState], scenery_lamps: int, season: str) -> None:
+        """Put the actors in their places; `scenery_lamps` are the static world's lamp bits, `season` its foliage."""
         chosen = seats(self._slots, actors)
         if chosen is None:
             wanted: dict[Key, int] = {}
@@ -46,6 +52,11 @@ class Scene:
             self._build({**kept, **{k: max(n, kept.get(k, 0)) for k, n in wanted.items()}})
             chosen = seats(self._slots, actors)
             assert chosen is not None
+        if season != self._season:
+            for name, (_, item, matrix) in self._static.items():
+                if item.season:
+                    self._put(name, matrix if item.season == season else PARKED)
+            self._season = season
         self._move(actors, chosen, scenery_lamps)
 
     def _move(self, actors: list[ActorState], chosen: dict[int, Slot], scenery_lamps: int) -> None:
@@ -64,29 +75,25 @@ class Scene:
                 self.actor_of_instance[number] = actor.id
                 self.matrices.setdefault(actor.id, []).append((part, matrix))
         for name in self._parked_before - set(moved):
-            self._parameters[f"{name}.to_world"] = mi.ScalarAffineTransform4f(PARKED.tolist())
+            self._put(name, PARKED)
         for name, matrix in moved.items():
-            self._parameters[f"{name}.to_world"] = mi.ScalarAffineTransform4f(matrix.tolist())
-        if moved or self._parked_before:
-            self._parameters.update()
+            self._put(name, matrix)
+        self._parameters.update()
         self._parked_before = set(moved)
         self.placement = mi.Float(placement.astype(np.float32).ravel())
         self.lamp_bits = mi.UInt32(bits)
+
+    def _put(self, name: str, matrix: Float[ndarray, "4 4"]) -> None:
+        self._parameters[f"{name}.to_world"] = mi.ScalarAffineTransform4f(matrix.tolist())
 
     def _build(self, wanted: dict[Key, int]) -> None:
         for key in wanted:
             if key not in self._bodies:
                 self._bodies[key] = body_of(key, self.table)
-        meshes = [*self._world, *(m for m, _ in self._placed)]
+        meshes = [item.mesh for item in self._standing]
         meshes += [part for body in self._bodies.values() for _, part in body.pieces]
         self.buffers = Buffers(meshes)
-        entries: dict[str, Any] = {"type": "scene"}
-        static: list[tuple[Any, Mesh, Float[ndarray, "4 4"]]] = []
-        where = [(m, [np.eye(4)]) for m in self._world] + self._placed
-        for i, (part, matrices) in enumerate(where):
-            for j, matrix in enumerate(matrices):
-                entries[f"static_{i}_{j}"] = self._instance(part, matrix)
-                static.append((entries[f"static_{i}_{j}"], part, matrix))
+        entries: dict[str, Any] = {name: instance for name, (instance, *_) in self._static.items()}
         self._slots = {}
         for k, (key, count) in enumerate(sorted(wanted.items())):
             self._slots[key] = []
@@ -99,11 +106,11 @@ class Scene:
                     slot.shapes.append(entries[name])
                 self._slots[key].append(slot)
         groups = {f"group_{i}": self._groups[id(part)] for i, part in enumerate(meshes) if id(part) in self._groups}
-        entries = {"type": "scene", **groups, **{k: v for k, v in entries.items() if k != "type"}}
-        self.mitsuba = mi.load_dict(entries, optimize=False)
+        self.mitsuba = mi.load_dict({"type": "scene", **groups, **entries}, optimize=False)
         self._parameters = mi.traverse(self.mitsuba)
         self._parked_before: set[str] = set()
-        self._number(meshes, static)
+        self._season = ""
+        self._number(meshes)
 
     def _instance(self, part: Mesh, matrix: Float[ndarray, "4 4"]) -> Any:
         if id(part) not in self._groups:
@@ -111,13 +118,13 @@ class Scene:
         transform = mi.ScalarTransform4f(matrix.tolist())
         return mi.load_dict({"type": "instance", "group": self._groups[id(part)], "to_world": transform})
 
-    def _number(self, meshes: list[Mesh], static: list[tuple[Any, Mesh, Float[ndarray, "4 4"]]]) -> None:
+    def _number(self, meshes: list[Mesh]) -> None:
         """Fill the tables that turn Dr.Jit's registry numbers of instances into ours."""
         start = {id(m): int(begin) for m, begin in zip(meshes, self.buffers.face_start, strict=True)}
         for slots in self._slots.values():
             for slot in slots:
                 slot.numbers = [number_of(s) for s in slot.shapes]
-        standing = [(number_of(instance), part, matrix) for instance, part, matrix in static]
+        standing = [(number_of(instance), item.mesh, matrix) for instance, item, matrix in self._static.values()]
         waiting = [
             (number, part)
             for key, slots in self._slots.items()
@@ -128,7 +135,7 @@ class Scene:
         self._rest = np.tile(np.eye(3, 4), (self._count, 1, 1))
         self.face_start = np.zeros(self._count, np.uint32)
         for number, part, matrix in standing:
-            self._rest[number, :, :3] = matrix[:3, :3]
+            self._rest[number, :, :3] = matrix[:3, :3] / np.cbrt(np.linalg.det(matrix[:3, :3]))
             self.face_start[number] = start[id(part)]
         for number, part in waiting:
             self.face_start[number] = start[id(part)]

@@ -107,6 +107,8 @@ def verges(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
     outermost: dict[tuple[int, bool, float], Lane] = {}
     for lane in lanes:
         key = (lane.road, lane.lane > 0, round(float(lane.s[0]), 1))
+        if lane.junction:
+            continue
         if key not in outermost or abs(lane.lane) > abs(outermost[key].lane):
             outermost[key] = lane
     one_sided = {(k[0], k[2]) for k in outermost}

@@ -11,7 +11,9 @@ from scipy.spatial import cKDTree
 
 from scenarios.maps.world_map import WorldMap
 from scenarios.render.geometry import Mesh, joined
+from scenarios.render.junctions import junction_meshes
 from scenarios.render.materials import MaterialTable
+from scenarios.render.planting import Standing, plant
 from scenarios.render.roads import Lane, lanes_of, marking_meshes, road_meshes
 from scenarios.render.surface import TILES
 from scenarios.render.terrain import Land, terrain_meshes
@@ -25,13 +27,13 @@ class World:
     Attributes:
         lanes: all lanes of the map.
         meshes: world-fixed triangles.
-        placed: meshes that stand in many places, each with its transforms.
+        standing: what stands in many places.
         street_lamps: places of lamps that shine at night, renderer axes [m].
     """
 
     lanes: list[Lane]
     meshes: list[Mesh]
-    placed: list[tuple[Mesh, list[Float[ndarray, "4 4"]]]]
+    standing: list[Standing]
     street_lamps: Float[ndarray, "n 3"]
 
 
@@ -39,11 +41,13 @@ def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
     """Build the static scene of a map; the same seed plants the same trees."""
     lanes = lanes_of(world_map.opendrive, world_map.carla_map())
     land = Land.around(lanes, seed)
-    ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *terrain_meshes(lanes, land, table)]
+    paved = junction_meshes(world_map.opendrive, lanes, table)
+    ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *paved, *terrain_meshes(lanes, land, table)]
     is_town = any(lane.kind == "sidewalk" for lane in lanes)
     houses = building_meshes(world_map.opendrive, land, table, seed) if is_town else []
+    planting = plant(lanes, land, houses, table, seed)
     meshes = [joined(ground), *([joined(houses)] if houses else [])]
-    return World(lanes, meshes, [], np.zeros((0, 3)))
+    return World(lanes, meshes, planting.standing, planting.lamps)
 
 
 class LaneFinder:
