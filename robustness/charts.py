@@ -102,11 +102,11 @@ def legend(names: Sequence[str]) -> Markup:
 
 
 def overlay(picture: Picture, uri: str, alt: str) -> Markup:
-    """A picture with truth (dashed blue) and prediction (solid orange) drawn over it."""
+    """A picture with prediction (solid orange) and truth (dashed blue, on top) drawn over it."""
     parts = [f'<image href="{escape(uri)}" width="{picture.width}" height="{picture.height}"/>']
     unit = picture.width / 640
-    parts += _labels(picture.truth, "truth", unit, "6 4")
     parts += _labels(picture.prediction, "prediction", unit, "")
+    parts += _labels(picture.truth, "truth", unit, f"{7 * unit:.2f} {7 * unit:.2f}")
     return _svg(picture.width, picture.height, parts, alt, "picture")
 
 
@@ -128,7 +128,8 @@ def _labels(labels: Overlay, kind: str, unit: float, dash: str) -> list[str]:
     for box in labels.boxes if kind == "prediction" else ():
         x, y = box.xyxy[0], max(box.xyxy[1] - 3 * unit, 12 * unit)
         words = f"{escape(box.label)} {box.score:.2f}"
-        parts.append(f'<text class="tag" x="{x:.1f}" y="{y:.1f}" font-size="{12 * unit:.1f}">{words}</text>')
+        size = f'font-size="{12 * unit:.1f}" stroke-width="{2.5 * unit:.2f}"'
+        parts.append(f'<text class="tag" x="{x:.1f}" y="{y:.1f}" {size}>{words}</text>')
     return parts
 
 

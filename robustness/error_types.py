@@ -29,7 +29,7 @@ def error_types(sample: Sample, model: str, weather: str) -> tuple[ErrorType, ..
         entries.append(_entry(sample, model, weather, label, truths, truths - found, invented))
     missed = sample.total("lane_missed")
     truths = missed + sample.total("lane_hits")
-    entries.append(_entry(sample, model, weather, LANE_LINE, truths, missed, sample.total("lane_false")))
+    entries.append(_entry(sample, model, weather, LANE_LINE, truths, missed, sample.total("lane_invented")))
     return tuple(entry for entry in entries if entry.truths or entry.invented.value > 0)
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -109,7 +109,7 @@ def render(
         key_metrics=key_metrics(summary),
         sections=sections(summary),
         attacks=groups,
-        errors=errors_by_weather(summary.errors),
+        errors=errors_by_weather(summary),
         failed=[check for check in summary.health if not check.passed],
         untested=[name for name in known_weathers() if name not in {c.weather for c in summary.conditions}],
         real_weather=words.real_weather,
@@ -178,12 +178,12 @@ def attack_groups(summary: Summary) -> list[AttackGroup]:
     return [_attack_group(summary, *key, tuple(results)) for key, results in groups.items()]
 
 
-def errors_by_weather(errors: Iterable[ErrorType]) -> dict[str, list[ErrorType]]:
-    """Error types by weather, in the order given."""
-    found: dict[str, list[ErrorType]] = {}
-    for entry in errors:
+def errors_by_weather(summary: Summary) -> dict[str, list[ErrorType]]:
+    """Error types by weather, worst weather first."""
+    found: dict[str, list[ErrorType]] = {section.weather: [] for section in sections(summary)}
+    for entry in summary.errors:
         found.setdefault(entry.weather, []).append(entry)
-    return found
+    return {weather: entries for weather, entries in found.items() if entries}
 
 
 def metric_ranges(summary: Summary) -> dict[str, tuple[float, float]]:

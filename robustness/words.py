@@ -21,7 +21,7 @@ RAW_FACTS: dict[str, tuple[str, ...]] = {
     "lane_f1": ("lane_hits", "lane_false", "lane_missed"),
     "lane_precision": ("lane_hits", "lane_false"),
     "lane_recall": ("lane_hits", "lane_missed"),
-    "invented_lanes": ("lane_false",),
+    "invented_lanes": ("lane_invented",),
     "lane_error_m": ("lane_error_m",),
     "car_ap50": ("truths:car", "hit:car", "false:car"),
     "ap50": ("truths:%", "hit:%", "false:%"),

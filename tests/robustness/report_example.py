@@ -82,6 +82,7 @@ def summary(folder: Path, verdicts: tuple[Verdict, ...] = ("FAIL", "INCONCLUSIVE
         reference_weather="clear",
         comparisons=18,
         errors=(
+            ErrorType("reference", "clear", "car", 40, interval(0.0, 0.0), interval(0.0, 0.0)),
             ErrorType("reference", "low-sun-snow", "car", 40, interval(0.4), interval(0.2)),
             ErrorType("reference", "low-sun-snow", "lane line", 96, interval(0.5), interval(0.1)),
         ),

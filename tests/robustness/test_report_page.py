@@ -185,6 +185,12 @@ def test_the_file_stays_small(found: tuple[Summary, Path], tmp_path: Path) -> No
     assert page.count("data:image/jpeg") == 30
 
 
+def test_errors_by_class_are_listed_worst_weather_first(page: Page) -> None:
+    text = re.sub(r"\s+", "", page.text)
+    assert "low-sun-snowcar4040%34to46%0.2000.140to0.260laneline9650%" in text
+    assert text.index("laneline9650%") < text.index("clearcar400%")
+
+
 def test_values_that_could_not_be_measured_say_so(found: tuple[Summary, Path]) -> None:
     text = Page(render(*found)).text
     assert "not measurable" in text

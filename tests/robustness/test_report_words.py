@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from robustness.measures import METRICS, RAW
 from robustness.summary import Interval
-from robustness.words import anchor, chance, evidence, interval, number, row_filter, share, weather_facts
+from robustness.words import RAW_FACTS, anchor, chance, evidence, interval, number, row_filter, share, weather_facts
 from tests.robustness.report_example import HOSTILE, summary
 
 NAN = float("nan")
@@ -73,3 +74,9 @@ def test_row_filters_are_sql_that_finds_the_rows(tmp_path: Path) -> None:
     for entry in evidence(summary(tmp_path)):
         for part in entry.rows.split("\n-- relative to\n"):
             table.execute(f"SELECT COUNT(*) FROM results WHERE {part}")
+
+
+def test_every_metric_names_facts_that_the_table_has() -> None:
+    assert set(RAW_FACTS) == set(METRICS)
+    known = {name.replace("CLASS", "%") for name in RAW} | {name.replace("CLASS", "car") for name in RAW}
+    assert {fact for facts in RAW_FACTS.values() for fact in facts} <= known
