@@ -13,6 +13,9 @@ from numpy import ndarray
 from scenarios.render.models.mesh import Color, Joint, Part, Vector
 
 
+Point = Sequence[float] | ndarray
+
+
 class Mesh(NamedTuple):
     """Vertices [m] and the faces that index them."""
 
@@ -55,7 +58,7 @@ def mirrored(mesh: Mesh) -> Mesh:
     return Mesh(mesh.vertices * (1.0, -1.0, 1.0), np.ascontiguousarray(mesh.faces[:, ::-1]))
 
 
-def moved(mesh: Mesh, offset: Sequence[float]) -> Mesh:
+def moved(mesh: Mesh, offset: Point) -> Mesh:
     """Shift a mesh."""
     return Mesh(mesh.vertices + np.asarray(offset, dtype=float), mesh.faces)
 
@@ -75,13 +78,13 @@ def grid(points: Float[ndarray, "rows columns 3"], closed: bool = False) -> Mesh
         points: the sheet's vertices.
         closed: join the last column to the first.
     """
-    rows, columns, _ = points.shape
+    rows, columns = points.shape[:2]
     return grid_cells(points, np.ones((rows - 1, columns if closed else columns - 1), dtype=bool))
 
 
 def grid_cells(points: Float[ndarray, "rows columns 3"], keep: ndarray) -> Mesh:
     """Span only those cells of a sheet where `keep` (rows - 1, columns or columns - 1 if open) is true."""
-    rows, columns, _ = points.shape
+    columns = points.shape[1]
     r, c = np.nonzero(keep)
     d = (c + 1) % columns
     corners = [r * columns + c, r * columns + d, (r + 1) * columns + d, (r + 1) * columns + c]
@@ -117,7 +120,7 @@ def fan(ring: Float[ndarray, "n 3"]) -> Mesh:
 
 
 def tube(
-    points: Sequence[Sequence[float]], radii: Sequence[float], sides: int = 8, *, squash: float = 1.0, caps: bool = True
+    points: Sequence[Point], radii: Sequence[float], sides: int = 8, *, squash: float = 1.0, caps: bool = True
 ) -> Mesh:
     """Sweep a circle along a path, with a radius at each point.
 
@@ -148,9 +151,7 @@ def _frame(tangent: Float[ndarray, "3"]) -> tuple[Float[ndarray, "3"], Float[nda
     return np.cross(v, t), v
 
 
-def capsule(
-    a: Sequence[float], b: Sequence[float], radius_a: float, radius_b: float, sides: int = 8, *, squash: float = 1.0
-) -> Mesh:
+def capsule(a: Point, b: Point, radius_a: float, radius_b: float, sides: int = 8, *, squash: float = 1.0) -> Mesh:
     """Make a limb with round ends; `a` and `b` are the centres of its end balls."""
     start, end = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     along = (end - start) / np.linalg.norm(end - start)
@@ -160,7 +161,7 @@ def capsule(
     return tube(points, radii, sides, squash=squash)
 
 
-def ellipsoid(center: Sequence[float], radii: Sequence[float], sides: int = 10, rings: int = 6) -> Mesh:
+def ellipsoid(center: Point, radii: Point, sides: int = 10, rings: int = 6) -> Mesh:
     """Make a ball, stretched along the axes."""
     heights = np.cos(np.linspace(0.93 * math.pi, 0.07 * math.pi, rings))
     spans = np.sqrt(1 - heights**2)
@@ -178,7 +179,7 @@ def lathe(profile: Sequence[tuple[float, float]], sides: int = 16, *, caps: bool
     return loft(rings, caps)
 
 
-def sheet(corners: Sequence[Sequence[float]]) -> Mesh:
+def sheet(corners: Sequence[Point] | ndarray) -> Mesh:
     """Make one flat polygon, convex, counter-clockwise seen from its front."""
     n = len(corners)
     faces = np.array([[0, k, k + 1] for k in range(1, n - 1)], dtype=np.int32)
