@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -89,7 +90,13 @@ def _trust() -> None:
 
 
 def _greeted(host: str, port: int) -> carla.Client:
-    """A client whose server has answered once."""
+    """A client whose server has answered once; one that nobody listens for is told at once."""
+    try:
+        socket.create_connection((host, port), GREETING_TIMEOUT).close()
+    except OSError as error:
+        raise WhiteoutError(
+            f"no CARLA server answers at {host}:{port} ({error}); start one there, or leave --carla away"
+        ) from error
     client = carla.Client(host, port)
     client.set_timeout(GREETING_TIMEOUT)
     client.get_server_version()

@@ -68,10 +68,9 @@ def label_frame(name: str, picture: Picture, stage: Stage, rig: Rig, extension: 
         boxes = boxes_from_pixels(picture, subjects)
         cover = None
     else:
-        boxes = boxes_from_visibility(extension.visibility(rig.sensors["rgb"].id), subjects, picture.camera)
+        boxes = boxes_from_visibility(picture, extension.visibility(rig.sensors["rgb"].id), subjects)
         cover = extension.surface if stage.weather.snow_cover > 0 else None
     lanes = lanes_in_view(stage.map, picture.camera, picture.depth, picture.semantic, cover)
-    velocity = stage.ego.get_velocity()
     return Frame(
         name=name,
         image=picture.rgb,
@@ -80,10 +79,7 @@ def label_frame(name: str, picture: Picture, stage: Stage, rig: Rig, extension: 
         lanes=lanes,
         masks=masks_of(picture, stage.numbers()),
         time=round(stage.time, 6),
-        meta={
-            "sun_azimuth_angle": round(stage.weather.sun_azimuth_angle, 3),
-            "ego_speed": round(float(np.hypot(velocity.x, velocity.y)), 3),
-        },
+        meta={"sun_azimuth_angle": round(stage.weather.sun_azimuth_angle, 3)},
     )
 
 
@@ -111,15 +107,22 @@ def label_of(actor: carla.Actor) -> str | None:
 
 
 def boxes_from_visibility(
-    seen: Sequence[Mapping[str, Any]], subjects: Mapping[int, Subject], camera: Camera
+    picture: Picture, seen: Sequence[Mapping[str, Any]], subjects: Mapping[int, Subject]
 ) -> tuple[Box, ...]:
-    """Boxes from the server's own count of each actor's pixels (see `Extension.visibility`), nearest first."""
+    """Boxes around each actor's pixels, with the share of its silhouette that the server tells, nearest first.
+
+    Args:
+        picture: its instance numbers are actor ids.
+        seen: see `Extension.visibility`.
+        subjects: by actor id.
+    """
+    groups = _groups(picture)
     boxes = []
     for one in seen:
-        subject = subjects.get(one["actor_id"])
-        if subject is not None and one["visible_px"] > 0:
-            share = one["visible_px"] / max(one["silhouette_px"], 1)
-            boxes.append(_box(subject, one["xyxy"], share, camera, truncated=one["truncated"]))
+        subject, pixels = subjects.get(one["actor_id"]), groups.get(one["actor_id"] % 2**16)
+        if subject is not None and pixels is not None:
+            share = len(pixels) / max(one["silhouette_px"], 1)
+            boxes.append(_box(subject, _extent(pixels), share, picture.camera, truncated=one["truncated"]))
     return tuple(sorted(boxes, key=lambda box: box.distance))
 
 

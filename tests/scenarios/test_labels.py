@@ -68,23 +68,26 @@ def test_cuboid_is_right_handed_and_counts_yaw_the_other_way() -> None:
 
 
 def test_boxes_take_the_servers_count_of_pixels() -> None:
-    subjects = {7: car_at(20.0, 0.0, 1), 9: car_at(10.0, 3.0, 2)}
+    subjects = {7: car_at(20.0, 0.0, 1), 65545: car_at(10.0, 3.0, 2)}
+    semantic, instance = np.ones((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), np.uint16)
+    semantic[20:30, :50], instance[22:25, 30:40], instance[25:30, 45:50] = 14, 7, 9
     seen = [
-        {"actor_id": 7, "visible_px": 30, "silhouette_px": 40, "xyxy": [3.0, 4.0, 5.0, 6.0], "truncated": False},
-        {"actor_id": 9, "visible_px": 50, "silhouette_px": 50, "xyxy": [0.0, 0.0, 9.0, 9.0], "truncated": True},
-        {"actor_id": 12, "visible_px": 50, "silhouette_px": 50, "xyxy": [0.0, 0.0, 9.0, 9.0], "truncated": True},
+        {"actor_id": 7, "silhouette_px": 40, "truncated": False},
+        {"actor_id": 65545, "silhouette_px": 25, "truncated": True},
+        {"actor_id": 12, "silhouette_px": 50, "truncated": True},
     ]
-    near, far = boxes_from_visibility(seen, subjects, camera())
+    near, far = boxes_from_visibility(picture(semantic, instance), seen, subjects)
 
     assert (near.instance, near.visible, near.truncated) == (2, 1.0, True)
     assert (far.instance, far.visible, far.truncated) == (1, 0.75, False)
-    assert far.xyxy == (3.0, 4.0, 5.0, 6.0)
+    assert far.xyxy == (30.0, 22.0, 40.0, 25.0)
     assert far.distance == pytest.approx(math.hypot(20.0, 0.75), abs=1e-3)
 
 
 def test_an_actor_without_a_visible_pixel_has_no_box() -> None:
-    seen = [{"actor_id": 7, "visible_px": 0, "silhouette_px": 40, "xyxy": [3.0, 4.0, 5.0, 6.0], "truncated": False}]
-    assert boxes_from_visibility(seen, {7: car_at(20.0, 0.0, 1)}, camera()) == ()
+    semantic, instance = np.ones((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), np.uint16)
+    seen = [{"actor_id": 7, "silhouette_px": 40, "truncated": False}]
+    assert boxes_from_visibility(picture(semantic, instance), seen, {7: car_at(20.0, 0.0, 1)}) == ()
 
 
 def test_without_the_extension_each_actor_takes_the_pixels_on_its_cuboid() -> None:
