@@ -74,9 +74,9 @@ def joined(meshes: list[Mesh]) -> Mesh:
 
 
 def moved(part: Mesh, matrix: Float[ndarray, "4 4"]) -> Mesh:
-    """The mesh placed by a rigid transform."""
+    """The mesh placed by a rotation, an even scaling and a shift."""
     vertices = part.vertices @ matrix[:3, :3].T + matrix[:3, 3]
-    normals = part.normals @ matrix[:3, :3].T
+    normals = part.normals @ matrix[:3, :3].T / np.cbrt(np.linalg.det(matrix[:3, :3]))
     return Mesh(vertices.astype(np.float32), normals.astype(np.float32), part.uv, part.faces, part.materials)
 
 

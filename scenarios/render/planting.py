@@ -11,7 +11,7 @@ from numpy import ndarray
 from scipy.spatial import cKDTree
 
 from scenarios.render.actors import pieces_of
-from scenarios.render.geometry import Mesh, joined
+from scenarios.render.geometry import Mesh, joined, moved
 from scenarios.render.materials import MaterialTable
 from scenarios.render.models.mesh import Model
 from scenarios.render.models.roadside import guide_post, street_lamp
@@ -22,6 +22,8 @@ from scenarios.render.terrain import Land
 VARIANTS = 4
 POST_SPACING = 50.0
 """Distance between guide posts [m] (German guideline HLB 2019)."""
+WOODS, CLUMP_TREES, CLUMP_RADIUS = 260, 14, 13.0
+"""Clumps of trees on a map, trees in each, and their radius [m]."""
 LAMP_SPACING = 32.0
 LAMP_HEIGHT = 7.5
 
@@ -57,12 +59,12 @@ def plant(lanes: list[Lane], land: Land, houses: list[Mesh], table: MaterialTabl
     built = cKDTree(np.concatenate([m.vertices[:, :2] for m in houses])) if houses else None
     near = _beside(edges, rng, 14.0 if town else 11.0, (1.5, 5.0) if town else (4.5, 13.0), 0.6)
     near = near[_free(near, land, built, 1.0 if town else 3.5)]
-    far = _wood(land, rng, 2600)
-    far = far[_free(far, land, built, 14.0)]
+    woods = land.points[rng.integers(0, len(land.points), WOODS), :2] + rng.normal(0, 85, (WOODS, 2))
+    woods = woods[_free(woods, land, built, 14.0 + CLUMP_RADIUS)]
     shrubs = _beside(edges, rng, 9.0, (3.0, 12.0), 0.35)
     shrubs = shrubs[_free(shrubs, land, built, 2.5)]
-    standing = _trees(near, far, land, town, table, rng)
-    standing += _copies([bush(k) for k in range(VARIANTS)], shrubs, land, table, rng, (0.6, 1.3), "")
+    standing = _trees(near, land, 0.08 if town else 0.3, table, rng) + _woods(woods, land, table, rng)
+    standing += _copies([_mesh(bush(k), table) for k in range(VARIANTS)], shrubs, land, rng, (0.6, 1.3), "")
     posts, lamps = ([], _row(edges, LAMP_SPACING, 0.5)) if town else (_row(edges, POST_SPACING, 0.9), [])
     posts, lamps = ([m for m in row if land.distance(m[None, :2, 3])[0] > 0.2] for row in (posts, lamps))
     standing += [Standing(_mesh(guide_post(), table), posts)] if posts else []
@@ -72,37 +74,60 @@ def plant(lanes: list[Lane], land: Land, houses: list[Mesh], table: MaterialTabl
 
 
 def _trees(
-    near: Float[ndarray, "n 2"], far: Float[ndarray, "m 2"], land: Land, town: bool, table: MaterialTable, rng: Any
+    places: Float[ndarray, "n 2"], land: Land, needled: float, table: MaterialTable, rng: np.random.Generator
 ) -> list[Standing]:
-    """Near the road broad-leaved trees, bare in winter; in the woods mostly conifers."""
-    every = np.concatenate([near, far])
-    needled = rng.random(len(every)) < np.concatenate([np.full(len(near), 0.08 if town else 0.3), np.full(len(far), 0.7)])
-    firs = [tree("conifer", k) for k in range(VARIANTS)]
-    standing = _copies(firs, every[needled], land, table, rng, (0.7, 1.15), "")
+    """Single trees: a share of `needled` ones, else broad-leaved, bare in winter."""
+    conifer = rng.random(len(places)) < needled
+    firs = [_mesh(tree("conifer", k), table) for k in range(VARIANTS)]
+    standing = _copies(firs, places[conifer], land, rng, (0.7, 1.15), "")
     state = rng.bit_generator.state
     for kind, season in (("deciduous", "summer"), ("bare", "winter")):
         rng.bit_generator.state = state
-        models = [tree(kind, k) for k in range(VARIANTS)]
-        standing += _copies(models, every[~needled], land, table, rng, (0.65, 1.1), season)
+        meshes = [_mesh(tree(kind, k), table) for k in range(VARIANTS)]
+        standing += _copies(meshes, places[~conifer], land, rng, (0.65, 1.1), season)
     return standing
 
 
+def _woods(
+    places: Float[ndarray, "n 2"], land: Land, table: MaterialTable, rng: np.random.Generator
+) -> list[Standing]:
+    """Clumps of trees, each clump one mesh: far fewer instances to move than trees."""
+    standing: list[Standing] = []
+    state = rng.bit_generator.state
+    for broad, season in (("deciduous", "summer"), ("bare", "winter")):
+        rng.bit_generator.state = state
+        meshes = [_clump(broad, table, rng) for _ in range(VARIANTS)]
+        standing += _copies(meshes, places, land, rng, (0.8, 1.2), season)
+    return standing
+
+
+def _clump(broad: str, table: MaterialTable, rng: np.random.Generator) -> Mesh:
+    """Trees on a round patch of ground, two thirds of them conifers."""
+    trees = []
+    for k in range(CLUMP_TREES):
+        radius, turn = CLUMP_RADIUS * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
+        kind = "conifer" if rng.random() < 0.66 else broad
+        place = np.array([radius * np.cos(turn), radius * np.sin(turn), -0.3])
+        size = rng.uniform(0.65, 1.15)
+        trees.append(moved(_mesh(tree(kind, k % VARIANTS), table), _upright(place, rng.uniform(0, 2 * np.pi), size)))
+    return joined(trees)
+
+
 def _copies(
-    models: list[Model],
+    meshes: list[Mesh],
     places: Float[ndarray, "n 2"],
     land: Land,
-    table: MaterialTable,
     rng: np.random.Generator,
     scale: tuple[float, float],
     season: str,
 ) -> list[Standing]:
     height = land.height(places) if len(places) else np.zeros(0)
-    which = rng.integers(0, len(models), len(places))
+    which = rng.integers(0, len(meshes), len(places))
     sizes, turns = rng.uniform(*scale, len(places)), rng.uniform(0, 2 * np.pi, len(places))
-    matrices: list[list[Float[ndarray, "4 4"]]] = [[] for _ in models]
+    matrices: list[list[Float[ndarray, "4 4"]]] = [[] for _ in meshes]
     for k, place, z, size, turn in zip(which, places, height, sizes, turns, strict=True):
         matrices[k].append(_upright(np.array([*place, z]), turn, size))
-    return [Standing(_mesh(model, table), where, season) for model, where in zip(models, matrices, strict=True) if where]
+    return [Standing(part, where, season) for part, where in zip(meshes, matrices, strict=True) if where]
 
 
 def _mesh(model: Model, table: MaterialTable) -> Mesh:
@@ -145,13 +170,6 @@ def _beside(
         kept = rng.random(len(at)) < share
         places.append((point + side * rng.uniform(*offset, len(at))[:, None])[kept])
     return np.concatenate(places)
-
-
-def _wood(land: Land, rng: np.random.Generator, count: int) -> Float[ndarray, "n 2"]:
-    """Places in clumps within 200 m of the roads."""
-    centres = land.points[rng.integers(0, len(land.points), count // 22), :2] + rng.normal(0, 85, (count // 22, 2))
-    spread = rng.normal(0, 1, (count // 22, 22, 2)) * rng.uniform(6, 26, (count // 22, 1, 1))
-    return np.asarray((centres[:, None] + spread).reshape(-1, 2))
 
 
 def _free(places: Float[ndarray, "n 2"], land: Land, built: Any, gap: float) -> Bool[ndarray, "n"]:

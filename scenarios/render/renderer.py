@@ -37,7 +37,7 @@ class Quality:
     denoise: str
 
 
-QUALITIES = {"physical": Quality(8, 3, "balanced"), "preview": Quality(2, 2, "fast")}
+QUALITIES = {"physical": Quality(8, 3, "balanced"), "preview": Quality(1, 2, "fast")}
 
 
 class Renderer:
