@@ -2,8 +2,8 @@
 
 Training drives show the "train" stretches of both maps, mostly in clear weather, some under clouds, in rain, on snow
 under clouds and in low sun on a dry road; low sun *on snow* is never shown, so a report tells how the model takes to
-it. Held-out drives show the "test" stretches under other seeds in clear weather. Training drives are rendered in `preview` quality,
-held-out ones in `physical`. Finished drives are kept.
+it. Held-out drives show the "test" stretches under other seeds in clear weather. Training drives are rendered in
+`preview` quality, held-out ones in `physical`. Finished drives are kept.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Order:
 
     @property
     def quality(self) -> str:
-        """Held-out drives are rendered as a report's are; training drives, nearly the same picture, at half the cost."""
+        """Held-out drives are rendered as a report's are; training drives look nearly the same at half the cost."""
         return "physical" if self.split == "held-out" else "preview"
 
 
@@ -98,7 +98,7 @@ def render(out: Path, wanted: Sequence[Order], workers: int) -> None:
 
 
 def _batches(missing: Sequence[Order], workers: int) -> Iterator[list[Order]]:
-    """Orders of one map and quality together, so that a server builds its scene once, in portions that keep all workers busy."""
+    """Orders of one map and quality together, so that a server builds its scene once, in portions for all workers."""
     for map_name in MAPS:
         for quality in ("physical", "preview"):
             same = [order for order in missing if (order.map_name, order.quality) == (map_name, quality)]
