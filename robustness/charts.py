@@ -165,7 +165,7 @@ def _styles(count: int) -> list[tuple[str, str]]:
     return [SERIES[index % len(SERIES)] for index in range(count)]
 
 
-def _svg(width: float, height: float, parts: Sequence[str], alt: str, kind: str) -> Markup:
+def _svg(width: int, height: int, parts: Sequence[str], alt: str, kind: str) -> Markup:
     role = f'role="img" aria-label="{escape(alt)}"' if alt else 'aria-hidden="true"'
     size = f'viewBox="0 0 {width:g} {height:g}"' + (
         "" if kind == "picture" else f' width="{width:g}" height="{height:g}"'

@@ -26,8 +26,11 @@ REFERENCE_HEIGHT = 384
 Size = tuple[int, int]
 """Width, height [px]."""
 
+Step = A.BasicTransform | A.BaseCompose
+"""One transform, or a choice between several."""
 
-def _snow(level: int, size: Size) -> list[A.BasicTransform]:
+
+def _snow(level: int, size: Size) -> list[Step]:
     """Snow on the ground and in the air: dark pixels bleached, soft short flakes over them."""
     _, height = size
     bleach = A.RandomSnow(
@@ -49,7 +52,7 @@ def _snow(level: int, size: Size) -> list[A.BasicTransform]:
     return [bleach, flakes]
 
 
-def _sun_flare(level: int, size: Size) -> list[A.BasicTransform]:
+def _sun_flare(level: int, size: Size) -> list[Step]:
     """The sun in or near the picture's upper half, with lens ghosts."""
     _, height = size
     flare = A.RandomSunFlare(
@@ -69,7 +72,7 @@ def _veil(level: int) -> A.BasicTransform:
     return A.RandomBrightnessContrast(brightness_limit=(lift, lift), contrast_limit=(-2 * lift, -lift), p=1)
 
 
-def _rain(level: int, size: Size) -> list[A.BasicTransform]:
+def _rain(level: int, size: Size) -> list[Step]:
     """Streaks, less light, less contrast."""
     _, height = size
     return [
@@ -86,14 +89,14 @@ def _rain(level: int, size: Size) -> list[A.BasicTransform]:
     ]
 
 
-def _fog(level: int, size: Size) -> list[A.BasicTransform]:
+def _fog(level: int, size: Size) -> list[Step]:
     """Bright haze, densest around the middle of the picture, where the road vanishes."""
     del size
     amount = [0.35, 0.6, 0.9][level]
     return [A.RandomFog(fog_coef_range=(amount - 0.05, amount + 0.05), alpha_coef=[0.07, 0.12, 0.2][level], p=1)]
 
 
-def _blur(level: int, size: Size) -> list[A.BasicTransform]:
+def _blur(level: int, size: Size) -> list[Step]:
     """Camera shake or a lens out of focus."""
     _, height = size
     shortest, longest = [(5, 7), (9, 13), (17, 23)][level]
@@ -110,13 +113,13 @@ def _blur(level: int, size: Size) -> list[A.BasicTransform]:
     ]
 
 
-def _compression(level: int, size: Size) -> list[A.BasicTransform]:
+def _compression(level: int, size: Size) -> list[Step]:
     """A starved video link."""
     del size
     return [A.ImageCompression(quality_range=[(35, 45), (16, 22), (7, 10)][level], p=1)]
 
 
-def _crop(level: int, size: Size) -> list[A.BasicTransform]:
+def _crop(level: int, size: Size) -> list[Step]:
     """A part of the picture, enlarged to the full size; the one effect here that moves pixels."""
     width, height = size
     share = [0.9, 0.75, 0.6][level]
@@ -124,7 +127,7 @@ def _crop(level: int, size: Size) -> list[A.BasicTransform]:
     return [part, A.Resize(height=height, width=width, p=1)]
 
 
-EFFECTS: dict[str, Callable[[int, Size], list[A.BasicTransform]]] = {
+EFFECTS: dict[str, Callable[[int, Size], list[Step]]] = {
     "snow": _snow,
     "sun_flare": _sun_flare,
     "rain": _rain,
@@ -172,9 +175,9 @@ def changed(before: UInt8[ndarray, "h w 3"], after: UInt8[ndarray, "h w 3"]) -> 
     return float(abs(before.astype(int) - after.astype(int)).mean())
 
 
-def _pixels(at_reference: float, height: int) -> int:
+def _pixels(at_reference: int, height: int) -> int:
     return max(1, round(at_reference * height / REFERENCE_HEIGHT))
 
 
-def _odd(at_reference: float, height: int) -> int:
+def _odd(at_reference: int, height: int) -> int:
     return max(3, 2 * round(at_reference * height / REFERENCE_HEIGHT / 2 - 0.5) + 1)

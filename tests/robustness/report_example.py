@@ -169,8 +169,8 @@ def figures(folder: Path) -> tuple[Figure, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     for name, raster in rasters.items():
         (folder / f"{name}.png").write_bytes(encode_png(raster))
-    truth = Overlay((OverlayBox("car", (140, 84, 176, 112), 1.0),), LINES)
-    said = Overlay((OverlayBox(HOSTILE, (143, 85, 180, 112), 0.87),), SHIFTED)
+    truth = Overlay((OverlayBox("car", (140.0, 84.0, 176.0, 112.0), 1.0),), LINES)
+    said = Overlay((OverlayBox(HOSTILE, (143.0, 85.0, 180.0, 112.0), 0.87),), SHIFTED)
 
     def picture(name: str, caption: str, *drawn: Overlay) -> Picture:
         return Picture(f"{name}.png", WIDTH, HEIGHT, caption, *drawn)

@@ -155,7 +155,7 @@ def test_tables_have_captions_and_headers(html: str, page: Page) -> None:
 
 
 def test_charts_place_interval_and_bound() -> None:
-    chart = str(interval_chart(interval(0.5, 0.25), low=0, high=1, bound=0.9))
+    chart = str(interval_chart(interval(0.5, 0.25), low=0.0, high=1.0, bound=0.9))
     assert 'cx="90.0"' in chart
     assert 'class="whisker" x1="49.0" x2="131.0"' in chart
     assert 'class="bound" x1="155.6"' in chart

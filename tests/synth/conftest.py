@@ -38,8 +38,16 @@ def draw_frame(index: int) -> Frame:
         "glare": np.where(image[..., 2] > 180, 255, 0).astype(np.uint8),
         "no_glare": (image * 0.8).astype(np.uint8),
     }
-    box = Box("car", (left, 38, left + 30, 58), 0.9, False, 22.0, 700, Cuboid((22, 0, 0.7), (4, 2, 1.5), 0.1))
-    camera = Camera.from_fov(WIDTH, HEIGHT, 60, np.eye(4))
+    box = Box(
+        "car",
+        (float(left), 38.0, left + 30.0, 58.0),
+        0.9,
+        False,
+        22.0,
+        700,
+        Cuboid((22.0, 0.0, 0.7), (4.0, 2.0, 1.5), 0.1),
+    )
+    camera = Camera.from_fov(WIDTH, HEIGHT, 60.0, np.eye(4))
     return Frame(f"{index:06d}", image, camera, (box,), tuple(lines), masks, index / 10, {"weather": "clear"})
 
 

@@ -97,7 +97,7 @@ def test_boxes_lanes_masks_and_camera_follow_a_crop(seed: int) -> None:
 def test_a_crop_drops_what_leaves_the_picture() -> None:
     source = draw_frame(0)
     corner = Lane(np.array([[0.2, 0.2], [0.8, 0.8]]), np.full((2, 3), np.nan), np.ones(2, bool))
-    far = replace(source.boxes[0], xyxy=(0, 0, 1, 1))
+    far = replace(source.boxes[0], xyxy=(0.0, 0.0, 1.0, 1.0))
     source = replace(source, lanes=(corner, *source.lanes), boxes=(far, *source.boxes))
     new = apply_effect(source, "crop", "strong", 2)
     assert all(lane.slot != 0 for lane in new.lanes)
