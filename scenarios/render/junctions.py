@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from scipy.spatial import cKDTree
 
@@ -17,6 +17,7 @@ from scenarios.render.roads import Lane
 
 CELL = 0.3
 """Raster in which the area is filled [m]."""
+SPAN = 16
 CORNER = 5.0
 """Radius of the corners between two arms [m]."""
 DEPTH = 0.014
@@ -48,13 +49,23 @@ def _paved(lanes: list[Lane], table: MaterialTable) -> Mesh:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     filled = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, disc)
     filled = cv2.erode(filled, np.ones((2, 2), np.uint8))
-    rows, columns = np.nonzero(filled)
-    corners = np.stack([np.stack([columns + i, rows + j], -1) for j, i in ((0, 0), (0, 1), (1, 1), (1, 0))], 1)
-    unique, index = np.unique(corners.reshape(-1, 2), axis=0, return_inverse=True)
-    xy = low + (unique - 0.5) * CELL
-    quads = np.asarray(index).reshape(-1, 4)
+    spans = _spans(filled)
+    corners = np.stack([np.stack([spans[:, 1 + i], spans[:, 0] + j], -1) for j, i in ((0, 0), (0, 1), (1, 1), (1, 0))], 1)
+    xy = low + (corners.reshape(-1, 2) - 0.5) * CELL
     points = np.column_stack([xy, _height(borders, xy) - DEPTH])
+    quads = np.arange(len(points)).reshape(-1, 4)
     return mesh(points, np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]), table.number("junction"))
+
+
+def _spans(mask: UInt8[ndarray, "rows columns"]) -> Int[ndarray, "n 3"]:
+    """Row, first column and end column of the runs of set cells, cut every SPAN cells so that they follow the ground."""
+    columns = np.arange(mask.shape[1])
+    before = np.pad(mask, ((0, 0), (1, 0)))[:, :-1]
+    starts = (mask > 0) & ((before == 0) | (columns % SPAN == 0))
+    after = np.pad(mask, ((0, 0), (0, 1)))[:, 1:]
+    ends = (mask > 0) & ((after == 0) | (columns % SPAN == SPAN - 1))
+    (rows, first), (_, last) = np.nonzero(starts), np.nonzero(ends)
+    return np.column_stack([rows, first, last + 1])
 
 
 def _height(borders: Float[ndarray, "n 3"], xy: Float[ndarray, "m 2"]) -> Float[ndarray, "m"]:

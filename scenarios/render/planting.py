@@ -22,7 +22,7 @@ from scenarios.render.terrain import Land
 VARIANTS = 4
 POST_SPACING = 50.0
 """Distance between guide posts [m] (German guideline HLB 2019)."""
-WOODS, CLUMP_TREES, CLUMP_RADIUS = 260, 14, 13.0
+WOODS, CLUMP_TREES, CLUMP_RADIUS = 320, 9, 11.0
 """Clumps of trees on a map, trees in each, and their radius [m]."""
 LAMP_SPACING = 32.0
 LAMP_HEIGHT = 7.5

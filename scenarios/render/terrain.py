@@ -70,7 +70,7 @@ class Land:
 def terrain_meshes(lanes: list[Lane], land: Land, table: MaterialTable) -> list[Mesh]:
     """Verges along the roads, the fine ground between them, and the coarse land up to the horizon."""
     low, high = land.points[:, :2].min(0) - MARGIN, land.points[:, :2].max(0) + MARGIN
-    cell = float(np.clip(np.sqrt(np.prod(high - low) / 160_000), 2.5, 12))
+    cell = float(np.clip(np.sqrt(np.prod(high - low) / 30_000), 4.0, 12))
     grass = table.number("grass")
     fine = _grid(land, low, high, cell, grass, 0.0, None)
     centre = (low + high) / 2
