@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from robustness.conditions import scenario_names
+from robustness.conditions import scopes
 from robustness.measures import Ratio, Sample
 from robustness.plan import Plan
 from robustness.statistics import estimate, holm, swap_test
@@ -30,7 +30,7 @@ def findings(plan: Plan, columns: Columns, models: Sequence[str], layers: dict[s
     found = []
     for model in models:
         for weather in plan.weather:
-            for scenario in ("all", *scenario_names(columns)):
+            for scenario in scopes(columns):
                 rows = columns.where(model=model, weather=weather, scenario=scenario, attack="audit")
                 if rows.any():
                     sample = columns.sample(rows)

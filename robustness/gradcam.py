@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ Score = Callable[[Outputs], Float[Tensor, "batch"]]
 """The number that is explained, per picture."""
 
 
+@runtime_checkable
 class Explainable(Protocol):
     """What Grad-CAM asks of a model; `perception.model.LaneDetectionModel` is one."""
 

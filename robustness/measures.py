@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -93,6 +93,7 @@ class Sample:
         return np.bincount(self.run[rows], minlength=len(self.runs)).astype(np.float64)
 
 
+@runtime_checkable
 class Estimator(Protocol):
     """An estimate as a function of how often each run counts, so that resampling runs needs no copy of the data."""
 

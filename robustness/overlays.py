@@ -33,7 +33,7 @@ def as_json(overlay: Overlay) -> dict[str, object]:
 
 def from_json(content: Any) -> Overlay:
     """An overlay as it was kept."""
-    boxes = tuple(OverlayBox(label, _corners(xyxy), score) for label, xyxy, score in content["boxes"])
+    boxes = tuple(OverlayBox(label, _corners(tuple(xyxy)), score) for label, xyxy, score in content["boxes"])
     return Overlay(boxes, tuple(tuple((x, y) for x, y in lane) for lane in content["lanes"]))
 
 

@@ -9,10 +9,10 @@ import hashlib
 import json
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from robustness.measures import METRICS
 from robustness.scenario_names import known_scenarios, known_weathers, suggestion
@@ -42,10 +42,10 @@ def eps_value(eps: str) -> float:
     return float(Fraction(eps))
 
 
-def _scenario(value: str, info: ValidationInfo) -> str:
-    """A bundled scenario's name, or the path of a scenario file, from the plan file's folder; made absolute."""
+def _scenario(value: str) -> str:
+    """A bundled scenario's name, or the path of a scenario file."""
     if value.endswith(".py"):
-        return _file(value, info, "scenario", "give the name of a bundled one or the path of a .py file")
+        return _file(value, "scenario", "give the name of a bundled one or the path of a .py file")
     if value not in known_scenarios():
         raise ValueError(f"there is no scenario {value!r}{suggestion(value, known_scenarios())}")
     return value
@@ -57,19 +57,19 @@ def _weather(value: str) -> str:
     return value
 
 
-def _model(value: str, info: ValidationInfo) -> str:
+def _model(value: str) -> str:
     """`reference`, or the path of a safetensors file."""
-    return value if value == "reference" else _file(value, info, "model", "train one with `whiteout train`")
+    return value if value == "reference" else _file(value, "model", "train one with `whiteout train`")
 
 
-def _map(value: str, info: ValidationInfo) -> str:
+def _map(value: str) -> str:
     """A bundled map's name, or the path of an OpenDRIVE file."""
-    return _file(value, info, "map", "give an OpenDRIVE file or a bundled map") if value.endswith(".xodr") else value
+    return _file(value, "map", "give an OpenDRIVE file or a bundled map") if value.endswith(".xodr") else value
 
 
-def _file(value: str, info: ValidationInfo, kind: str, remedy: str) -> str:
-    """A path from the plan file's folder, made absolute; the file must be there."""
-    path = (Path((info.context or {}).get("folder", ".")) / value).resolve()
+def _file(value: str, kind: str, remedy: str) -> str:
+    """A path, made absolute; the file must be there."""
+    path = Path(value).resolve()
     if not path.is_file():
         raise ValueError(f"there is no {kind} file {path}; {remedy}")
     return str(path)
@@ -161,7 +161,7 @@ class Where(Strict):
     eps: Eps | None = None
 
     @model_validator(mode="after")
-    def _attack_has_eps(self) -> Self:
+    def _attack_has_eps(self) -> Where:
         if (self.attack is None) != (self.eps is None):
             raise ValueError("an attack needs its strength and a strength its attack: write attack: pgd, eps: 2/255")
         return self
@@ -182,7 +182,7 @@ class Criterion(Strict):
     at_most: float | None = None
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check(self) -> Criterion:
         if self.metric not in METRICS:
             raise ValueError(f"there is no metric {self.metric!r}{suggestion(self.metric, tuple(METRICS))}")
         if (self.at_least is None) == (self.at_most is None):
@@ -216,7 +216,7 @@ class Plan(Strict):
     accept: Annotated[tuple[Criterion, ...], Field(min_length=1, strict=False)]
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self) -> Plan:
         if self.reference_weather not in self.weather:
             raise ValueError(f"reference_weather {self.reference_weather!r} is not in the list weather; add it there")
         parts: list[PgdPlan | GradCamPlan] = [*(a.pgd for a in self.attacks), *(a.grad_cam for a in self.audits)]

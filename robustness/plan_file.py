@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -44,9 +45,21 @@ def read_plan(path: Path | None = None) -> Plan:
         raise WhiteoutError(f"{path}: a plan is a mapping with the keys scenarios, weather and accept at least")
     _refuse_repeated_keys(path, node)
     try:
-        return Plan.model_validate(content, context={"folder": path.parent})
+        return Plan.model_validate(anchored(content, path.parent))
     except ValidationError as error:
         raise WhiteoutError(_sentence(path, node, error)) from error
+
+
+def anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The content with its paths (models, scenario files, a map file) starting from `folder`; anything odd as it is."""
+
+    def anchor(value: Any) -> Any:
+        if isinstance(value, list):
+            return [anchor(item) for item in value]
+        is_path = isinstance(value, str) and value.endswith((".safetensors", ".py", ".xodr"))
+        return str(folder / value) if is_path else value
+
+    return {key: anchor(value) if key in ("models", "scenarios", "map") else value for key, value in content.items()}
 
 
 def _yaml_fault(error: yaml.YAMLError) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
 
 from rich import progress
 from rich.console import Console
@@ -28,14 +27,14 @@ class Progress:
             console=console,
             disable=quiet,
         )
-        self._console = console
+        self._says_lines = not quiet and not console.is_terminal
         self._total = len(cells)
         self._done = len(done)
         self._spent: dict[str, float] = {}
         missing = sum(cell.cost for cell in cells) - sum(cell.cost for cell in done)
         self._task = self._bar.add_task("", total=missing, cells=self._cells())
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Progress:  # noqa: PYI034 - beartype refuses Self outside decorated classes
         self._bar.start()
         return self
 
@@ -53,8 +52,8 @@ class Progress:
         if message.kind == "failed":
             self._bar.console.print(f"failed: {cell_name(cell)}: {message.sentence}", style="red", markup=False)
         self._bar.update(self._task, description=cell_name(cell), cells=self._cells())
-        if not self._console.is_terminal and message.kind == "done":
-            self._console.print(f"{self._cells()} cells: {cell_name(cell)}", markup=False, highlight=False)
+        if self._says_lines and message.kind == "done":
+            self._bar.console.print(f"{self._cells()} cells: {cell_name(cell)}", markup=False, highlight=False)
 
     def _cells(self) -> str:
         return f"{self._done}/{self._total}"

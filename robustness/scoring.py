@@ -67,7 +67,7 @@ def damage(rows: Sequence[Row], family: str) -> tuple[float, float]:
     hit = [value for value in values.get("hit", []) if value >= SHOWN]
     false = [value for value in values.get("false", []) if value >= SHOWN]
     missed = _sum(values, "truths") - len(hit)
-    return _loss(len(hit), len(false) + missed), _sum(values, "false") - _sum(values, "hit")
+    return _loss(float(len(hit)), len(false) + missed), _sum(values, "false") - _sum(values, "hit")
 
 
 def use_one_thread() -> None:

@@ -88,7 +88,9 @@ def bootstrap(function: Function, runs: int) -> tuple[float, float, bool]:
     def of_indices(indices: Int[ndarray, "... n"], axis: int = -1) -> Float[ndarray, "..."]:
         del axis
         flat = indices.reshape(-1, indices.shape[-1])
-        weights = np.stack([np.bincount(row, minlength=runs) for row in flat]).astype(np.float64)
+        weights = np.zeros((len(flat), runs))
+        for column in flat.T:
+            weights[np.arange(len(flat)), column] += 1
         return function(weights).reshape(indices.shape[:-1])
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -80,7 +80,7 @@ class Change:
         difference: value here minus value in the reference, paired by run.
         ratio: value here over value in the reference, paired by run.
         p_holm: chance of so large a loss if the weather did not matter: exact paired permutation test, one-sided,
-            Holm-corrected over all conditions and metrics tried.
+            Holm-corrected over all conditions and metrics tested; NaN where it is not tested.
     """
 
     difference: Interval

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import lru_cache
 from types import TracebackType
-from typing import Self
 
 from perception.drive import Drive
 from perception.errors import WhiteoutError
@@ -35,7 +34,7 @@ class Workshop:
         self._server: ServerProcess | None = None
         self._serves: tuple[str, str] | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Workshop:  # noqa: PYI034 - beartype refuses Self outside decorated classes
         return self
 
     def __exit__(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -24,6 +24,7 @@ MOST_INVENTED = 50
 """How many of the strongest empty places `invent` works on: enough to fill a picture, few enough to follow."""
 
 
+@runtime_checkable
 class AttackableModel(Protocol):
     """What an objective asks of a model; `perception.model.LaneDetectionModel` is one."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,6 +13,7 @@ LEVELS = 255
 """A picture file holds whole multiples of 1 / 255: every attacked picture is rounded to them before it counts."""
 
 
+@runtime_checkable
 class Objective(Protocol):
     """What an attacker wants of pictures: one number per picture, the larger the worse for the model."""
 
@@ -21,6 +22,7 @@ class Objective(Protocol):
         ...
 
 
+@runtime_checkable
 class Attack(Protocol):
     """A search for the pictures near `images` that raise `objective` most; needs no base class of ours."""
 
