@@ -44,8 +44,8 @@ _VEHICLES: dict[str, tuple[str, Extent]] = {
     "vehicle.vespa.zx125": ("motorcycle", (0.902, 0.370, 0.800)),
     "vehicle.yamaha.yzf": ("motorcycle", (1.105, 0.380, 0.735)),
     "vehicle.bh.crossbike": ("bicycle", (0.860, 0.300, 0.850)),
-    "vehicle.diamondback.century": ("bicycle", (0.821, 0.240, 0.774)),
-    "vehicle.gazelle.omafiets": ("bicycle", (0.918, 0.270, 0.870)),
+    "vehicle.diamondback.century": ("bicycle", (0.821, 0.280, 0.774)),
+    "vehicle.gazelle.omafiets": ("bicycle", (0.918, 0.290, 0.870)),
 }
 
 _ADULTS = (*range(1, 9), *range(15, 25))

@@ -37,7 +37,7 @@ def cabin_parts(shape: BodyShape, paint: Color) -> list[Part]:
         (rear, rear_pane),
     )
     glass = shapes.join(*(shapes.grid_cells(points, keep) for points, keep in sheets if keep.any()))
-    frame = shapes.join(*(shapes.grid_cells(points, ~keep) for points, keep in sheets), shapes.grid(roof))
+    frame = shapes.join(*(shapes.grid_cells(points, ~keep) for points, keep in sheets), shapes.grid(roof[:, ::-1]))
     return [
         shapes.part("windows", glass, "glass", smooth=shape.profile.smooth),
         shapes.part("cabin", frame, "body", smooth=shape.profile.smooth, color=paint),
@@ -65,7 +65,9 @@ def _side(shape: BodyShape) -> tuple[Float[ndarray, "rows columns 3"], ndarray]:
 
 def _across(edge: Float[ndarray, "rows 3"], bow_foot: float, bow_head: float) -> Float[ndarray, "rows n 3"]:
     """A sheet from the left edge to its mirror image on the right, bulging along x in the middle."""
-    points = edge[:, None] * np.stack([np.ones_like(_ACROSS), _ACROSS, np.ones_like(_ACROSS)], axis=-1)
+    points: Float[ndarray, "rows n 3"] = edge[:, None] * np.stack(
+        [np.ones_like(_ACROSS), _ACROSS, np.ones_like(_ACROSS)], axis=-1
+    )
     share = (edge[:, 2] - edge[0, 2]) / max(edge[-1, 2] - edge[0, 2], 1e-6)
     bow = bow_foot + share * (bow_head - bow_foot)
     crown = CROWN + share * (_ROOF_CROWN - CROWN)

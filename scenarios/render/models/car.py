@@ -1,4 +1,4 @@
-"""Cars, vans and buses: a body from its side profile, a cabin of glass and pillars, lamps, plates, mirrors and wheels."""
+"""Cars, vans and buses: a body from its profile, a cabin of glass and pillars, lamps, plates, mirrors, wheels."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _shell(shape: BodyShape, paint: Color) -> list[Part]:
     across = np.array([1, 0.85, 0.5, 0, -0.5, -0.85, -1])
     lid = shape.shoulder[:, None] * np.stack([np.ones(7), across, np.ones(7)], axis=-1)
     lid[:, :, 2] += shape.crown(shape.stations)[:, None] * (1 - across**2)
-    parts.append(shapes.part("lids", shapes.grid(lid), "body", smooth=shape.profile.smooth, color=paint))
+    parts.append(shapes.part("lids", shapes.grid(lid[:, ::-1]), "body", smooth=shape.profile.smooth, color=paint))
     return parts
 
 
@@ -82,13 +82,14 @@ def _underbody(shape: BodyShape) -> Part:
     """Close the body from below; over the axles it rises to the arches and so makes the wheel wells."""
     low = shape.side[0]
     strip = low[:, None] * np.array([[1, -1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
-    return shapes.part("underbody", shapes.grid(strip), "plastic", smooth=False)
+    return shapes.part("underbody", shapes.grid(strip[:, ::-1]), "plastic", smooth=False)
 
 
 def _on_side(shape: BodyShape, x: float, low: float, high: float, out: float) -> Float[ndarray, "n 3"]:
     """Points up the left side at x between two heights, `out` metres in front of it."""
     z = np.linspace(low, high, 6)
-    return shape.at(np.full(6, x), z) + (0.0, out, 0.0)
+    points: Float[ndarray, "n 3"] = shape.at(np.full(6, x), z) + np.array([0.0, out, 0.0])
+    return points
 
 
 def _seams(shape: BodyShape) -> Part:

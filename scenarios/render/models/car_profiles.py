@@ -56,8 +56,8 @@ class Profile:
 
 _SEDAN = Profile()
 _COUPE = replace(
-    _SEDAN, glass=(0.33, 0.49, 0.66, 0.89), windows=((0.09, 0.62),), doors=(0.36, 0.64), nose=0.54, cowl=0.66, belt=0.66,
-    axles=(0.20, 0.79), clearance=0.17, wheel=0.34,
+    _SEDAN, glass=(0.33, 0.49, 0.66, 0.89), windows=((0.09, 0.62),), doors=(0.36, 0.64), nose=0.54, cowl=0.66,
+    belt=0.66, axles=(0.20, 0.79), clearance=0.17, wheel=0.34,
 )  # fmt: skip
 _HATCHBACK = replace(
     _SEDAN, nose=0.54, cowl=0.63, belt=0.62, deck=0.64, tail=0.62, glass=(0.24, 0.40, 0.86, 0.965), axles=(0.20, 0.80),
@@ -71,8 +71,9 @@ _SUV = replace(
     slant=0.14, doors=(0.31, 0.53, 0.72),
 )  # fmt: skip
 _JEEP = replace(
-    _SUV, nose=0.57, cowl=0.61, belt=0.60, deck=0.60, tail=0.59, glass=(0.33, 0.39, 0.965, 0.985), tumblehome=0.10,
-    round_nose=0.2, round_tail=0.12, slant=0.03, wheel=0.40, clearance=0.30, windows=((0.05, 0.40), (0.45, 0.68), (0.72, 0.95)),
+    _SUV, nose=0.57, cowl=0.61, belt=0.60, deck=0.60, tail=0.59, glass=(0.33, 0.39, 0.965, 0.985),
+    tumblehome=0.10, round_nose=0.2, round_tail=0.12, slant=0.03, wheel=0.40, clearance=0.30,
+    windows=((0.05, 0.40), (0.45, 0.68), (0.72, 0.95)),
     doors=(0.37, 0.60), axles=(0.17, 0.78), grille=0.45,
 )  # fmt: skip
 _WEDGE = replace(
@@ -81,8 +82,8 @@ _WEDGE = replace(
     round_tail=0.2, axles=(0.17, 0.80), tumblehome=0.26, doors=(0.30, 0.48, 0.64),
 )  # fmt: skip
 _VAN = replace(
-    _SEDAN, nose=0.43, cowl=0.50, belt=0.52, deck=0.50, tail=0.49, glass=(0.13, 0.26, 0.98, 0.985), axles=(0.165, 0.79), shoulder=0.35,
-    windows=((0.06, 0.21),), rear_window=False, wheel=0.35, clearance=0.24, tumblehome=0.08, round_nose=0.5,
+    _SEDAN, nose=0.43, cowl=0.50, belt=0.52, deck=0.50, tail=0.49, glass=(0.13, 0.26, 0.98, 0.985), axles=(0.165, 0.79),
+    shoulder=0.35, windows=((0.06, 0.21),), rear_window=False, wheel=0.35, clearance=0.24, tumblehome=0.08, round_nose=0.5,
     round_tail=0.12, slant=0.20, doors=(0.155, 0.33, 0.55),
 )  # fmt: skip
 _CAMPER = replace(

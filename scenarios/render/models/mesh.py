@@ -91,8 +91,11 @@ class Joint:
         if self.kind in {"swing", "bend"}:
             wave = math.sin(2 * math.pi * travelled / self.period + self.phase)
             angle = gait * self.amplitude * (max(wave, 0.0) if self.kind == "bend" else wave)
-        local = _about(self.pivot, (0.0, 0.0, 1.0), turn) @ _about(self.pivot, self.axis, angle)
-        return local if self.parent is None else self.parent.matrix(travelled, steer, gait) @ local
+        local: Float[ndarray, "4 4"] = _about(self.pivot, (0.0, 0.0, 1.0), turn) @ _about(self.pivot, self.axis, angle)
+        if self.parent is None:
+            return local
+        carried: Float[ndarray, "4 4"] = self.parent.matrix(travelled, steer, gait) @ local
+        return carried
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Walking people of human proportions, clothed by seed: limbs are rounded tubes that swing about hips, knees, shoulders."""
+"""Walking people of human proportions, clothed by seed: rounded limbs swing about hips, knees, shoulders."""
 
 from __future__ import annotations
 
@@ -11,26 +11,21 @@ from scenarios.render.models import shapes
 from scenarios.render.models.mesh import Color, Joint, Part, Vector, moved
 
 _TOPS: tuple[Color, ...] = (
-    (0.02, 0.022, 0.03), (0.05, 0.06, 0.11), (0.30, 0.03, 0.03), (0.10, 0.13, 0.08), (0.42, 0.40, 0.36), (0.25, 0.17, 0.09),
-    (0.03, 0.09, 0.20), (0.50, 0.34, 0.05), (0.16, 0.16, 0.17), (0.24, 0.05, 0.13), (0.55, 0.55, 0.54), (0.55, 0.16, 0.02),
+    (0.02, 0.022, 0.03), (0.05, 0.06, 0.11), (0.30, 0.03, 0.03), (0.10, 0.13, 0.08), (0.42, 0.40, 0.36),
+    (0.25, 0.17, 0.09),
+    (0.03, 0.09, 0.20), (0.50, 0.34, 0.05), (0.16, 0.16, 0.17), (0.24, 0.05, 0.13), (0.55, 0.55, 0.54),
+    (0.55, 0.16, 0.02),
 )  # fmt: skip
 _TROUSERS: tuple[Color, ...] = (
-    (0.02, 0.025, 0.05), (0.018, 0.018, 0.02), (0.06, 0.08, 0.15), (0.09, 0.08, 0.07), (0.20, 0.16, 0.10), (0.12, 0.12, 0.13),
+    (0.02, 0.025, 0.05), (0.018, 0.018, 0.02), (0.06, 0.08, 0.15), (0.09, 0.08, 0.07), (0.20, 0.16, 0.10),
+    (0.12, 0.12, 0.13),
 )  # fmt: skip
 _SKINS: tuple[Color, ...] = (
-    (0.55, 0.36, 0.27),
-    (0.45, 0.28, 0.19),
-    (0.30, 0.16, 0.09),
-    (0.13, 0.07, 0.045),
-    (0.60, 0.42, 0.33),
-)
+    (0.55, 0.36, 0.27), (0.45, 0.28, 0.19), (0.30, 0.16, 0.09), (0.13, 0.07, 0.045), (0.60, 0.42, 0.33),
+)  # fmt: skip
 _HAIRS: tuple[Color, ...] = (
-    (0.015, 0.012, 0.01),
-    (0.06, 0.03, 0.015),
-    (0.25, 0.16, 0.06),
-    (0.30, 0.29, 0.28),
-    (0.12, 0.04, 0.015),
-)
+    (0.015, 0.012, 0.01), (0.06, 0.03, 0.015), (0.25, 0.16, 0.06), (0.30, 0.29, 0.28), (0.12, 0.04, 0.015),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -184,7 +179,7 @@ def rider(saddle: Vector, grip: Vector, pedal: Vector, crown: float, seed: int, 
     """
     looks, scale = Looks.drawn(seed), 1.72
     head_r = _head_size(scale)
-    hip = np.array(saddle) + (0.0, 0.0, 0.08)
+    hip = np.array([saddle[0], saddle[1], saddle[2] + 0.08])
     head = np.array([hip[0] + 0.42 * (grip[0] - hip[0]) + 0.10, 0.0, crown - head_r * (1.12 if helmet else 1.0)])
     neck = head - (0.05, 0, 1.25 * head_r)
     chest = hip + 0.72 * (neck - hip) + (-0.02, 0, 0)
@@ -192,7 +187,9 @@ def rider(saddle: Vector, grip: Vector, pedal: Vector, crown: float, seed: int, 
         [hip - (0, 0, 0.08), hip + 0.25 * (chest - hip), chest, neck], [0.14, 0.145, 0.165, 0.07], 12, squash=0.72
     )
     skull = shapes.ellipsoid(head, (0.82 * head_r, 0.68 * head_r, head_r), 10, 7)
-    shell = shapes.ellipsoid(head + (-0.02, 0, 0.35 * head_r), (1.15 * head_r, 0.92 * head_r, 0.77 * head_r), 10, 6)
+    shell = shapes.ellipsoid(
+        head + np.array([-0.02, 0, 0.35 * head_r]), (1.15 * head_r, 0.92 * head_r, 0.77 * head_r), 10, 6
+    )
     parts = [
         shapes.part("torso", torso, "cloth_a", color=looks.top),
         shapes.part("head", skull, "skin", color=looks.skin),
@@ -208,7 +205,7 @@ def rider(saddle: Vector, grip: Vector, pedal: Vector, crown: float, seed: int, 
         knee = (seat + foot) / 2 + np.array([0.24, 0.03, 0.10]) * flip
         arm = shapes.join(shapes.capsule(shoulder, elbow, 0.058, 0.045), shapes.capsule(elbow, hand, 0.044, 0.034))
         leg = shapes.join(shapes.capsule(seat, knee, 0.085, 0.062), shapes.capsule(knee, foot, 0.06, 0.042))
-        shoe = shapes.ellipsoid(foot + (0.06, 0, -0.035), (0.13, 0.047, 0.045), 8, 5)
+        shoe = shapes.ellipsoid(foot + np.array([0.06, 0, -0.035]), (0.13, 0.047, 0.045), 8, 5)
         parts += [
             shapes.part(f"arm_{side}", arm, "cloth_a", color=looks.top),
             shapes.part(f"leg_{side}", leg, "cloth_b", color=looks.trousers),

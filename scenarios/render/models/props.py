@@ -1,4 +1,4 @@
-"""CARLA's static props: cones, barriers, boxes and street furniture, standing on the ground about their box's middle."""
+"""CARLA's static props: cones, barriers, boxes and street furniture, standing about their box's middle."""
 
 from __future__ import annotations
 
@@ -51,8 +51,7 @@ def _street_barrier(extent: Extent) -> list[Part]:
     for height in (1.0, 1.72):
         middle = height * z
         boards.append(shapes.box((0, 0, middle), (0.035, 2 * y, 0.42 * z)))
-        for k in range(5):
-            stripes.append(shapes.box((0, (k - 2) * 0.4 * y, middle), (0.042, 0.2 * y, 0.42 * z)))
+        stripes += [shapes.box((0, (k - 2) * 0.4 * y, middle), (0.042, 0.2 * y, 0.42 * z)) for k in range(5)]
     return [
         shapes.part("feet", shapes.join(*feet, *posts), "plastic", smooth=False),
         shapes.part("boards", shapes.join(*boards), "reflector", smooth=False),

@@ -76,9 +76,9 @@ def traffic_light() -> Model:
             [np.zeros(12), *(0.105 * f(np.arange(12) / 12 * 2 * math.pi) for f in (np.cos, np.sin))], axis=1
         )
         lamps.append(shapes.part(name, shapes.fan(ring + np.array([0.105, 0.0, z])), name, smooth=False))
-        arc = np.stack([np.zeros(7), 0.125 * np.cos(angle), 0.125 * np.sin(angle)], axis=1)
-        visor = shapes.grid(np.stack([arc + np.array([0.1, 0, z]), arc + np.array([0.28, 0, z])]))
-        visors += [visor, shapes.Mesh(visor.vertices * (1.0, 1.0, 0.9995), visor.faces[:, ::-1].copy())]
+        for radius, ends in ((0.125, (0.1, 0.28)), (0.121, (0.28, 0.1))):
+            arc = np.stack([np.zeros(7), radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+            visors.append(shapes.grid(np.stack([arc + np.array([x, 0, z]) for x in ends])))
     arms = [shapes.box((-0.07, 0, z), (0.14, 0.06, 0.05)) for z in (2.75, 3.45)]
     return Model(
         (
@@ -94,8 +94,8 @@ def sign(kind: str, value: str = "") -> Model:
     """Return a traffic sign on its pole.
 
     Args:
-        kind: OpenDRIVE signal type by the German catalogue: "274" speed limit, "205" give way, "206" stop, "306" priority
-            road; any other is a blue plate.
+        kind: OpenDRIVE signal type by the German catalogue: "274" speed limit, "205" give way, "206" stop, "306"
+            priority road; any other is a blue plate.
         value: a speed limit's number [km/h].
     """
     pole = shapes.tube([(-0.04, 0, 0), (-0.04, 0, _SIGN_MIDDLE + 0.34)], [0.032, 0.032], 8)
@@ -108,7 +108,7 @@ def _polygon(corners: int, radius: float, turn: float, out: float) -> shapes.Mes
     """A regular polygon facing +x, its first corner `turn` [rad] from straight up, with a back."""
     a = np.arange(corners) / corners * 2 * math.pi + turn
     ring = np.stack([np.full(corners, out), -radius * np.sin(a), _SIGN_MIDDLE + radius * np.cos(a)], axis=1)
-    return shapes.sheet(ring[::-1])
+    return shapes.sheet(ring)
 
 
 def _plate(name: str, corners: int, radius: float, turn: float, out: float, material: str) -> Part:
@@ -124,7 +124,8 @@ def _limit(value: str) -> tuple[Part, ...]:
     text = value or "50"
     height = 0.26 if len(text) < 3 else 0.19
     return (
-        _back(20, 0.33, 0.0), _plate("ring", 20, 0.33, 0.0, 0.0, "sign_red"), _plate("face", 20, 0.265, 0.0, 0.004, "sign"),
+        _back(20, 0.33, 0.0), _plate("ring", 20, 0.33, 0.0, 0.0, "sign_red"),
+        _plate("face", 20, 0.265, 0.0, 0.004, "sign"),
         shapes.part("number", _letters(text, height), "sign", smooth=False, color=_BLACK),
     )  # fmt: skip
 
@@ -140,7 +141,8 @@ def _give_way(_: str) -> tuple[Part, ...]:
 def _stop(_: str) -> tuple[Part, ...]:
     turn = math.pi / 8
     return (
-        _back(8, 0.42, turn), _plate("edge", 8, 0.42, turn, 0.0, "sign"), _plate("face", 8, 0.395, turn, 0.004, "sign_red"),
+        _back(8, 0.42, turn), _plate("edge", 8, 0.42, turn, 0.0, "sign"),
+        _plate("face", 8, 0.395, turn, 0.004, "sign_red"),
         shapes.part("word", _letters("STOP", 0.2), "sign", smooth=False, color=_WHITE),
     )  # fmt: skip
 

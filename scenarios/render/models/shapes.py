@@ -1,19 +1,18 @@
-"""Plain bodies to build models from. Every function returns vertices and faces, wound counter-clockwise from outside."""
+"""Plain bodies to build models from, all wound counter-clockwise as seen from outside."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, SupportsFloat
 
 import numpy as np
 from jaxtyping import Float, Float32, Int32
 from numpy import ndarray
 
-from scenarios.render.models.mesh import Color, Joint, Part, Vector
+from scenarios.render.models.mesh import Color, Joint, Part
 
-
-Point = Sequence[float] | ndarray
+Point = Sequence[SupportsFloat] | ndarray
 
 
 class Mesh(NamedTuple):
@@ -92,11 +91,13 @@ def grid_cells(points: Float[ndarray, "rows columns 3"], keep: ndarray) -> Mesh:
     return Mesh(points.reshape(-1, 3).astype(float), faces.astype(np.int32))
 
 
-def box(center: Vector, size: Vector) -> Mesh:
+def box(center: Point, size: Point) -> Mesh:
     """Make a box with edges along the axes."""
     signs = np.array([[x, y, z] for z in (-1, 1) for y in (-1, 1) for x in (-1, 1)])
     quads = ((0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5))
-    vertices = np.array([signs[i] for quad in quads for i in quad]) * np.array(size) / 2 + np.array(center)
+    vertices = np.array([signs[i] for quad in quads for i in quad]) * np.asarray(size, dtype=float) / 2 + np.asarray(
+        center, dtype=float
+    )
     faces = [[4 * k + i for i in tri] for k in range(6) for tri in ((0, 1, 2), (0, 2, 3))]
     return Mesh(vertices.astype(float), np.array(faces, dtype=np.int32))
 
@@ -119,9 +120,7 @@ def fan(ring: Float[ndarray, "n 3"]) -> Mesh:
     return Mesh(np.concatenate([ring, ring.mean(axis=0, keepdims=True)]).astype(float), faces)
 
 
-def tube(
-    points: Sequence[Point], radii: Sequence[float], sides: int = 8, *, squash: float = 1.0, caps: bool = True
-) -> Mesh:
+def tube(points: Sequence[Point], radii: Point, sides: int = 8, *, squash: float = 1.0, caps: bool = True) -> Mesh:
     """Sweep a circle along a path, with a radius at each point.
 
     Args:
@@ -172,7 +171,7 @@ def ellipsoid(center: Point, radii: Point, sides: int = 10, rings: int = 6) -> M
     return Mesh(mesh.vertices * np.asarray(radii, dtype=float) + np.asarray(center, dtype=float), mesh.faces)
 
 
-def lathe(profile: Sequence[tuple[float, float]], sides: int = 16, *, caps: bool = False) -> Mesh:
+def lathe(profile: Sequence[Point], sides: int = 16, *, caps: bool = False) -> Mesh:
     """Turn a profile of (radius, y) about the y axis; y must fall along the profile where it should face outwards."""
     angle = np.arange(sides) / sides * 2 * math.pi
     rings = [np.stack([r * np.cos(angle), np.full(sides, y), r * np.sin(angle)], axis=1) for r, y in profile]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from scenarios.render.models import shapes
-from scenarios.render.models.mesh import Color, Model
+from scenarios.render.models.mesh import Color, Model, Part
 
 TREES = ("conifer", "deciduous", "bare")
 """Kinds of trees: an evergreen, a broad-leaved tree in leaf, the same in winter."""
@@ -37,7 +37,16 @@ def bush(seed: int) -> Model:
         center = rng.normal(0, 0.35, 3) * (1, 1, 0) + (0.0, 0.0, rng.uniform(0.35, 0.7))
         blobs.append(_blob(rng, center, rng.uniform(0.4, 0.75, 3) * (1.0, 1.0, 0.8), 0.2))
     leaves = _leaves(rng, np.concatenate([_on_surface(rng, blob, 60) for blob in blobs]), 200, 0.11)
-    return Model((shapes.part("leaves", shapes.join(*blobs, leaves), "leaf", smooth=False, color=_tint(rng)),))
+    return Model(_foliage(blobs, leaves, _tint(rng)))
+
+
+def _foliage(blobs: list[shapes.Mesh], leaves: shapes.Mesh, color: Color) -> tuple[Part, ...]:
+    """Soft masses of leaves, and the loose sprays about them, a little lighter."""
+    red, green, blue = (1.25 * c for c in color)
+    return (
+        shapes.part("crown", shapes.join(*blobs), "leaf", color=color),
+        shapes.part("leaves", leaves, "leaf", smooth=False, color=(red, green, blue)),
+    )
 
 
 def _tint(rng: np.random.Generator) -> Color:
@@ -87,7 +96,7 @@ def _skirt(rng: np.random.Generator, top: float, reach: float, drop: float, boug
 
 def _deciduous(rng: np.random.Generator) -> Model:
     height = rng.uniform(7.0, 13.0)
-    fork = height * rng.uniform(0.22, 0.32)
+    fork = height * rng.uniform(0.17, 0.25)
     radius = 0.022 * height
     wood = [
         shapes.tube(
@@ -95,24 +104,24 @@ def _deciduous(rng: np.random.Generator) -> Model:
         )
     ]
     blobs = []
-    for k in range(int(rng.integers(7, 9))):
+    count = int(rng.integers(7, 9))
+    for k in range(count):
         turn = 2.4 * k + rng.uniform(-0.4, 0.4)
-        lift = rng.uniform(0.45, 0.88)
-        out = height * rng.uniform(0.10, 0.24) * (1.15 - 0.75 * abs(lift - 0.55) / 0.4)
+        lift = 0.36 + 0.5 * (k + rng.uniform(0, 1)) / count
+        out = height * rng.uniform(0.12, 0.22) * (1.15 - 0.8 * abs(lift - 0.5) / 0.4)
         end = np.array([out * math.cos(turn), out * math.sin(turn), lift * height])
         wood.append(
             shapes.tube(
                 [(0, 0, fork), end * (0.5, 0.5, 0.55) + (0, 0, 0.2 * fork), end], [0.6 * radius, 0.4 * radius, 0.03], 5
             )
         )
-        size = height * rng.uniform(0.11, 0.16) * rng.uniform((1, 1, 0.7), (1.2, 1.2, 0.95))
+        size = height * rng.uniform(0.13, 0.18) * rng.uniform((1, 1, 0.8), (1.2, 1.2, 1.0))
         blobs.append(_blob(rng, end, size, 0.22))
-    leaves = _leaves(rng, np.concatenate([_on_surface(rng, blob, 60) for blob in blobs]), 410, 0.034 * height)
-    crown = shapes.join(*blobs, leaves)
+    leaves = _leaves(rng, np.concatenate([_on_surface(rng, blob, 60) for blob in blobs]), 430, 0.032 * height)
     return Model(
         (
             shapes.part("wood", shapes.join(*wood), "bark"),
-            shapes.part("leaves", crown, "leaf", smooth=False, color=_tint(rng)),
+            *_foliage(blobs, leaves, _tint(rng)),
         )
     )
 
@@ -144,7 +153,7 @@ def _leaves(rng: np.random.Generator, around: Float[ndarray, "n 3"], count: int,
     wide = size * rng.uniform(0.6, 1.4, (count, 1))
     corners = np.stack([at - wide * u, at - 0.6 * wide * v, at + wide * u, at + 0.6 * wide * v], axis=1).reshape(-1, 3)
     base = 4 * np.arange(count)[:, None]
-    faces = np.concatenate([base + (0, 1, 2), base + (0, 2, 3)]).astype(np.int32)
+    faces = np.concatenate([base + np.array([0, 1, 2]), base + np.array([0, 2, 3])]).astype(np.int32)
     return shapes.Mesh(corners, faces)
 
 

@@ -1,4 +1,4 @@
-"""Trucks: a cab over the engine, a frame, and what it carries: a box, or a fire engine's body with ladder and lights."""
+"""Trucks: a cab over the engine, a frame, and what it carries: a box, or a fire engine's body and ladder."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _cab_glass(front: float, back: float, half: float, height: float, belt: floa
         (back + 0.3, height - 0.26),
         (back + 0.3, belt + 0.06),
     ]
-    left = shapes.sheet([(x, half + 0.006, z) for x, z in side[::-1]][::-1])
+    left = shapes.sheet([(x, half + 0.006, z) for x, z in side[::-1]])
     glass = shapes.join(screen, left, shapes.mirrored(left))
     seam = shapes.box((back + 0.24, half, (belt + height) / 2 - 0.5), (0.02, 0.012, height - 1.1))
     handle = shapes.box((back + 0.36, half + 0.01, belt - 0.08), (0.16, 0.03, 0.03))
@@ -187,8 +187,9 @@ def _fire_fittings(
     stripe = shapes.box(
         (rear / 2 - extent[0] / 2, half + 0.004, floor + 0.22 * (top - floor)), (rear + extent[0], 0.012, 0.18)
     )
-    for y in (-0.35, 0.35):
-        slats.append(shapes.box((-0.1 * extent[0], y, 2 * extent[2] - 0.12), (1.5 * extent[0], 0.06, 0.24)))
+    slats += [
+        shapes.box((-0.1 * extent[0], y, 2 * extent[2] - 0.12), (1.5 * extent[0], 0.06, 0.24)) for y in (-0.35, 0.35)
+    ]
     slats += [
         shapes.box((x, 0, 2 * extent[2] - 0.16), (0.05, 0.7, 0.05)) for x in np.linspace(-0.8, 0.6, 14) * extent[0]
     ]

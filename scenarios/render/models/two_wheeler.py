@@ -50,7 +50,7 @@ def bicycle(extent: Extent, paint: Color, seed: int, *, upright: bool = False) -
     for name, x in (("front", front), ("rear", rear)):
         parts += _spoked_wheel(name, x, radius, 0.022)
         if upright:
-            parts.append(shapes.part(f"mudguard_{name}", _mudguard(x, radius + 0.02, 0.03), "housing", color=paint))
+            parts.append(shapes.part(f"mudguard_{name}", _mudguard(x, radius + 0.004, 0.03), "housing", color=paint))
     pedal = (crank[0] + 0.02, 0.14, crank[2] - 0.06)
     return (*parts, *rider(saddle, grip, pedal, 2 * extent[2], seed, helmet=not upright))
 
@@ -67,7 +67,7 @@ def motorcycle(extent: Extent, paint: Color, seed: int, *, scooter: bool = False
     radius = 0.23 if scooter else 0.31
     front, rear = extent[0] - radius, -extent[0] + radius
     seat = 0.76 if scooter else 0.80
-    grip = (front - 0.30, extent[1] - 0.06, 1.0)
+    grip = (front - 0.30, extent[1] - 0.034, 1.0)
     tank = shapes.ellipsoid((0.12, 0, seat + 0.08), (0.33, 0.15, 0.15), 10, 6)
     engine = shapes.box((0.02, 0, 0.45), (0.5, 0.32, 0.38))
     tail = shapes.tube(
@@ -97,7 +97,11 @@ def motorcycle(extent: Extent, paint: Color, seed: int, *, scooter: bool = False
         shapes.part(
             "bar", shapes.join(bar, shapes.ellipsoid((-0.25, 0, seat + 0.06), (0.3, 0.14, 0.06), 8, 5)), "plastic"
         ),
-        shapes.part("headlight", shapes.ellipsoid((front - 0.03, 0, 0.86), (0.07, 0.1, 0.08), 10, 5), "headlight"),
+        shapes.part(
+            "headlight",
+            shapes.ellipsoid((front - (0.3 if scooter else 0.03), 0, 0.86), (0.07, 0.1, 0.08), 10, 5),
+            "headlight",
+        ),
         shapes.part("taillight", shapes.box((rear - 0.12, 0, seat + 0.05), (0.04, 0.14, 0.06)), "taillight"),
         shapes.part("brakelight", shapes.box((rear - 0.12, 0, seat - 0.02), (0.04, 0.10, 0.04)), "brakelight"),
         shapes.part("plate", shapes.box((rear - 0.14, 0, seat - 0.14), (0.02, 0.2, 0.14)), "plate", smooth=False),
@@ -144,7 +148,11 @@ def _solid_wheel(name: str, x: float, radius: float, thick: float) -> list[Part]
 
 
 def _mudguard(x: float, radius: float, half: float) -> shapes.Mesh:
+    """A curved strip over the wheel at x, with an underside."""
     angle = np.linspace(0.25 * math.pi, 1.0 * math.pi, 8)
-    arc = np.stack([x + radius * np.cos(angle), 0 * angle, radius - 0.02 + radius * np.sin(angle)], axis=1)
-    both = shapes.grid(np.stack([arc + (0, half, 0), arc - (0, half, 0)]))
-    return shapes.join(both, shapes.Mesh(both.vertices * (1, 1, 0.99), both.faces[:, ::-1].copy()))
+    sheets = []
+    for r, side in ((radius, -1.0), (radius - 0.006, 1.0)):
+        arc = np.stack([x + r * np.cos(angle), 0 * angle, radius - 0.02 + r * np.sin(angle)], axis=1)
+        offset = np.array([0.0, side * half, 0.0])
+        sheets.append(shapes.grid(np.stack([arc - offset, arc + offset])))
+    return shapes.join(*sheets)

@@ -58,7 +58,7 @@ def _discs(inner: float, width: float) -> shapes.Mesh:
     """Close the wheel: what is seen between the spokes, and its back."""
     angle = np.arange(14) / 14 * 2 * math.pi
     circle = np.stack([np.cos(angle), np.zeros(14), np.sin(angle)], axis=1) * inner
-    front = shapes.fan((circle + (0, 0.22 * width, 0))[::-1])
+    front = shapes.fan((circle + np.array([0, 0.22 * width, 0]))[::-1])
     return shapes.join(front, shapes.fan(circle - (0, 0.4 * width, 0)))
 
 
