@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
+from perception.errors import WhiteoutError
+
 Item = TypeVar("Item")
 
 PATROL = 0.25
@@ -57,9 +59,17 @@ def watched(items: Generator[Item, None, None], check: Callable[[], None]) -> Ge
     finally:
         puller.stopped = True
         puller.wanted.release()
-        while puller.is_alive():
-            puller.join(PATROL)
+        _let_go(puller, check)
+
+
+def _let_go(puller: _Puller[Item], check: Callable[[], None]) -> None:
+    """Wait until the puller has ended what it was about; one whose server has died is left to its fate."""
+    while puller.is_alive():
+        puller.join(PATROL)
+        try:
             check()
+        except WhiteoutError:
+            return
 
 
 def _wait(puller: _Puller[Item], check: Callable[[], None]) -> tuple[list[Item], BaseException | None]:

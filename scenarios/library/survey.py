@@ -30,14 +30,14 @@ PERIOD = 1.0
 LEG_PICTURES = 4
 """Pictures per leg."""
 
-KINDS = {"car": 8, "van": 2, "truck": 2, "bus": 1, "motorcycle": 2, "bicycle": 2}
+KINDS = {"car": 11, "van": 2, "truck": 2, "bus": 1, "motorcycle": 2, "bicycle": 2}
 """How many vehicles of each base type are at hand."""
 
-WALKERS = 6
+WALKERS = 5
 ROAD_AHEAD = 70.0
 """How far beyond the end of a leg its route reaches [m]."""
 
-QUIET_LEGS = 0.3
+QUIET_LEGS = 0.2
 """Share of legs with standing vehicles only, in which pedestrians cross."""
 
 
@@ -176,11 +176,11 @@ def _cast_walkers(stage: Stage, leg: Leg) -> list[carla.Walker]:
 
 def _deal_vehicles(chance: random.Random, traffic: Sequence[Moved], leg: Leg, *, quiet: bool) -> None:
     """Give every vehicle a part in the leg; those that do not fit wait."""
-    moving = 0 if quiet else chance.randint(2, 7)
-    standing = chance.randint(1, 5)
+    moving = 0 if quiet else chance.randint(4, 10)
+    standing = chance.randint(2, 6)
     order = chance.sample(list(traffic), len(traffic))
     next_ahead = leg.begin + 4.0
-    next_beside = leg.begin + (chance.uniform(25.0, 60.0) if leg.beside < 0 else chance.uniform(0.0, 15.0))
+    next_beside = leg.begin + (chance.uniform(20.0, 50.0) if leg.beside < 0 else chance.uniform(0.0, 15.0))
     next_standing = leg.begin + chance.uniform(5.0, 20.0)
     ahead_speed = leg.pace + chance.uniform(0.0, 1.0)
     passing_speed = chance.uniform(7.0, 13.0) if leg.beside < 0 else chance.uniform(0.0, 4.0)
@@ -189,10 +189,10 @@ def _deal_vehicles(chance: random.Random, traffic: Sequence[Moved], leg: Leg, *,
             moved.offset = -leg.width + chance.gauss(0.0, 0.15)
             moved.speed, moved.yaw = (leg.pace + passing_speed, 0.0) if leg.beside > 0 else (-passing_speed, 180.0)
             moved.station = next_beside + moved.length / 2
-            next_beside = moved.station + moved.length / 2 + chance.uniform(8.0, 35.0)
+            next_beside = moved.station + moved.length / 2 + chance.uniform(5.0, 25.0)
         elif index < moving:
             moved.offset, moved.speed, moved.yaw = chance.gauss(0.0, 0.15), ahead_speed, 0.0
-            moved.station = next_ahead + moved.length / 2 + chance.uniform(5.0, 30.0)
+            moved.station = next_ahead + moved.length / 2 + chance.uniform(4.0, 20.0)
             next_ahead = moved.station + moved.length / 2
         elif index < moving + standing:
             right = chance.random() < 0.6
@@ -200,7 +200,7 @@ def _deal_vehicles(chance: random.Random, traffic: Sequence[Moved], leg: Leg, *,
             moved.offset = leg.edges[1] + beyond if right else leg.edges[0] - beyond
             moved.speed, moved.yaw = 0.0, 0.0 if right else 180.0
             moved.station = next_standing + moved.length / 2
-            next_standing = moved.station + moved.length / 2 + chance.uniform(1.0, 20.0)
+            next_standing = moved.station + moved.length / 2 + chance.uniform(1.0, 14.0)
             if _in_junction(leg.route, moved.station):
                 moved.station = -1.0
         else:

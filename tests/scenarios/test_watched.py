@@ -77,3 +77,22 @@ def test_a_dead_server_is_told_while_a_call_still_hangs() -> None:
         next(watched(items(), check))
     assert time.monotonic() - begun < 5
     released.set()
+
+
+def test_an_interruption_is_not_mistaken_for_the_death_of_the_server_that_it_ends_too() -> None:
+    released, died = threading.Event(), threading.Event()
+
+    def items() -> Generator[int, None, None]:
+        yield 1
+        released.wait(30)
+
+    def check() -> None:
+        if died.is_set():
+            raise WhiteoutError("the CARLA server ended with code 0")
+
+    found = watched(items(), check)
+    next(found)
+    died.set()
+    with pytest.raises(KeyboardInterrupt):
+        found.throw(KeyboardInterrupt())
+    released.set()
