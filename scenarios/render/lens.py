@@ -22,7 +22,7 @@ SCATTERED = 0.08
 SUN_VEIL = 8.0
 """k of the Stiles-Holladay law [deg^2/sr scaled]: about a clean windscreen in front of the lens."""
 MIDDLE_GREY = 0.17
-BRIGHTEST = 45.0
+BRIGHTEST = 32.0
 """Longest exposure and highest amplification of the automatic camera."""
 
 

@@ -51,7 +51,7 @@ class Material:
     lamp: str = "none"
 
 
-ASPHALT_COLOR = (0.095, 0.095, 0.1)
+ASPHALT_COLOR = (0.088, 0.09, 0.096)
 _ROAD = Material(ASPHALT_COLOR, 0.78, detail=0.35, snow=1, film=1, ground=True, semantic=1)
 _PAINT = replace(_ROAD, color=(0.72, 0.72, 0.7), roughness=0.6, detail=0.1, wear=0.22, semantic=24)
 
@@ -66,15 +66,15 @@ MATERIALS: dict[str, Material] = {
     "gravel": Material((0.2, 0.185, 0.16), 0.95, 0.03, detail=0.5, snow=1, film=0.3, ground=True, semantic=10),
     "sidewalk": Material((0.33, 0.32, 0.3), 0.85, detail=0.2, snow=0.85, film=0.8, ground=True, semantic=2),
     "kerb": Material((0.4, 0.39, 0.37), 0.8, detail=0.2, snow=0.4, film=0.6, ground=True, semantic=2),
-    "brick": Material((0.3, 0.14, 0.095), 0.85, detail=0.25, snow=0.5, semantic=3),
-    "plaster": Material((0.6, 0.55, 0.45), 0.9, detail=0.1, snow=0.5, semantic=3),
+    "brick": Material((0.3, 0.14, 0.095), 0.85, detail=0.25, snow=0.3, semantic=3),
+    "plaster": Material((0.6, 0.55, 0.45), 0.9, detail=0.1, snow=0.3, semantic=3),
     "roof": Material((0.2, 0.085, 0.06), 0.8, detail=0.25, snow=1, semantic=3),
-    "frame": Material((0.6, 0.6, 0.58), 0.5, snow=0.5, semantic=3),
+    "frame": Material((0.6, 0.6, 0.58), 0.5, snow=0.3, semantic=3),
     "glazing": Material((0.02, 0.025, 0.03), 0.08, 0.06, semantic=3),
     "door": Material((0.1, 0.06, 0.035), 0.5, semantic=3),
-    "bark": Material((0.085, 0.065, 0.05), 0.95, detail=0.3, snow=0.5, semantic=9),
-    "leaf": Material((0.05, 0.085, 0.022), 0.75, 0.03, detail=0.4, snow=0.55, semantic=9),
-    "needle": Material((0.025, 0.05, 0.022), 0.8, 0.03, detail=0.4, snow=0.6, semantic=9),
+    "bark": Material((0.085, 0.065, 0.05), 0.95, detail=0.3, snow=0.42, semantic=9),
+    "leaf": Material((0.05, 0.085, 0.022), 0.75, 0.03, detail=0.4, snow=0.7, semantic=9),
+    "needle": Material((0.025, 0.05, 0.022), 0.8, 0.03, detail=0.4, snow=0.62, semantic=9),
     "metal": Material((0.45, 0.46, 0.47), 0.4, metallic=1, snow=0.2, semantic=6),
     "pole": Material((0.3, 0.31, 0.32), 0.45, snow=0.1, semantic=6),
     "body": Material((0.4, 0.4, 0.42), 0.42, 0.05, clearcoat=1.0, snow=0.12),

@@ -15,8 +15,8 @@ LAYERS = (1.6, 3.0, 5.0, 8.0, 13.0, 20.0)
 EXPOSURE_TIME = 1 / 160
 RAIN_SPEED, SNOW_SPEED = 8.0, 1.3
 """Falling speeds [m/s] (Gunn and Kinzer 1949 for 4 mm drops; flakes of about 5 mm)."""
-RAIN_SIZE, SNOW_SIZE = 0.004, 0.009
-PER_VOLUME = {"rain": 2.2, "snow": 4.5}
+RAIN_SIZE, SNOW_SIZE = 0.004, 0.011
+PER_VOLUME = {"rain": 5.0, "snow": 30.0}
 """Drops and flakes a cubic metre at 100 % that are large enough to be seen one by one."""
 
 

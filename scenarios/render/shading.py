@@ -124,7 +124,9 @@ class Shader:
         asphalt = mi.Color3f(*ASPHALT_COLOR) * (1 + 0.35 * detail)
         bare = dr.clip((detail * 0.4 + slope.z * 0.5 - 1.15 + wear) * 4, 0, 1) * dr.select(wear > 0, 1.0, 0.0)
         color = dr.lerp(dr.maximum(color * (1 + grain * detail), 0), asphalt, bare)
-        lies = dr.clip((normal.z - 0.35) * 2.5, 0, 1)
+        lies = dr.select(ground, dr.clip((normal.z - 0.35) * 2.5, 0, 1), dr.clip((normal.z + 0.15) * 1.6, 0, 1))
+        far = dr.select(tile == 1, 1 - 1 / (1 + dr.square(found.t / FIELD_FROM)), 0)
+        cover = dr.lerp(cover, dr.clip(self.dusting * 1.06, 0, 1), far)
         dust = dr.clip((self.dusting * snow_kept + slope.z * 0.35 - 0.38) * 5, 0, 1)
         covered = dr.select(ground, cover * dr.minimum(snow_kept * (1.2 - 0.2 * detail), 1), dust) * lies
         covered = dr.select(snow_kept > 0, covered, 0)
@@ -166,6 +168,8 @@ def _unit(v: Any) -> Any:
 COAT_ALPHA = 0.005
 SMOOTH_FROM = 70.0
 """Distance at which grain has lost half its contrast [m]: it is far below a pixel there."""
+FIELD_FROM = 130.0
+"""Distance at which bare patches of the fields have lost half their contrast [m]."""
 
 
 def _ggx(alpha: Any, view: Any, light: Any) -> tuple[Any, Any, Any]:

@@ -78,10 +78,11 @@ def lane_pattern(size: TileSize, rng: np.random.Generator) -> Pattern:
     within = np.mod(lateral + wander, LANE_WIDTH) - LANE_WIDTH / 2
     tracks = np.exp(-(((np.abs(within) - 0.85) / 0.36) ** 2))
     middle = np.exp(-((within / 0.75) ** 2))
-    traffic = np.clip(tracks + 0.5 * middle + 0.42 * (np.abs(within) > 1.3), 0, 1)
-    streaks = 0.7 * noise(size, 9.0, 0.07, rng) + 0.7 * noise(size, 4.0, 0.2, rng)
+    border = step(1.15, 1.5, np.abs(within))
+    traffic = np.clip(tracks + 0.42 * middle + 0.5 * border, 0, 1)
+    streaks = 0.6 * noise(size, 5.0, 0.06, rng) + 0.8 * noise(size, 2.5, 0.16, rng)
     return Pattern(
-        *_grain(size, rng), streaks, noise(size, 2.5, 0.6, rng), noise(size, 0.5, 0.22, rng), traffic, tracks
+        *_grain(size, rng), streaks, 0.8 * noise(size, 1.6, 0.35, rng) + 0.6 * noise(size, 6.0, 1.1, rng), noise(size, 0.5, 0.22, rng), traffic, tracks
     )
 
 
@@ -105,7 +106,8 @@ def layers(
 ) -> tuple[Float32[ndarray, "rows columns 4"], Float32[ndarray, "rows columns 4"]]:
     """The tile in a weather: (grain, snow cover, polish, film) and (slope along, slope across, patchiness, 0)."""
     amount = weather.snow_cover * (1 - weather.snow_tracks * pattern.traffic)
-    cover = step(0.28, 0.72, amount + (0.26 * pattern.streaks + 0.13 * pattern.blots) * min(1, 4 * weather.snow_cover))
+    broken = 0.15 * pattern.streaks + 0.2 * pattern.blots + 0.05 * pattern.fine
+    cover = step(0.3, 0.7, amount + broken * min(1, 4 * weather.snow_cover))
     if weather.snow_cover <= 0:
         cover = np.zeros_like(cover)
     polish = np.clip(weather.snow_packed * (0.25 + 0.75 * pattern.tracks + 0.18 * pattern.streaks), 0, 1)
