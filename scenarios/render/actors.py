@@ -58,7 +58,7 @@ def piece_matrix(actor: ActorState, joint: Joint | None) -> Float[ndarray, "4 4"
     if joint is None:
         return place
     gait = float(np.clip(abs(actor.speed) / 0.8, 0, 1))
-    return place @ joint.matrix(actor.travelled, actor.steer, gait)
+    return np.asarray(place @ joint.matrix(actor.travelled, actor.steer, gait))
 
 
 POSITION, LOW_BEAM, HIGH_BEAM, BRAKE, RIGHT, LEFT = 1, 2, 4, 8, 16, 32
@@ -75,7 +75,9 @@ def lamp_bits(actor: ActorState) -> int:
     if actor.lights & (LEFT | RIGHT):
         on |= {"indicator"}
     if "traffic_light" in actor.blueprint:
-        on |= {("lamp_red", "lamp_yellow", "lamp_green")[actor.light_state]} if actor.light_state in {0, 1, 2} else set()
+        on |= (
+            {("lamp_red", "lamp_yellow", "lamp_green")[actor.light_state]} if actor.light_state in {0, 1, 2} else set()
+        )
     return sum(1 << LAMP_KINDS.index(name) for name in on)
 
 
@@ -101,4 +103,3 @@ def seats(slots: dict[Key, list[Slot]], actors: list[ActorState]) -> dict[int, S
         chosen[actor.id] = slots[key][number]
         taken[key] = number + 1
     return chosen
-

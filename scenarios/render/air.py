@@ -24,7 +24,7 @@ def extinction(weather: Weather) -> float:
     """Extinction coefficient of the air [1/m]: fog falls off geometrically, clear air is seen through for 25 km."""
     visibility = 25_000.0 * (VISIBILITY_AT_FULL_FOG / 25_000.0) ** min(1.0, (weather.fog_density / 100) ** 0.55)
     falling = weather.precipitation / 100 * (KOSCHMIEDER / (600 if weather.temperature <= 0 else 3000))
-    return KOSCHMIEDER / visibility + falling
+    return float(KOSCHMIEDER / visibility + falling)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,4 +60,4 @@ class Air:
         kept = np.exp(-self.extinction * path)[..., None]
         seen = radiance * kept + self.glow * (1 - kept)
         opacity = self.drops[..., None]
-        return (seen * (1 - opacity) + self.drop_light * opacity).astype(np.float32)
+        return np.asarray(seen * (1 - opacity) + self.drop_light * opacity, np.float32)

@@ -50,7 +50,9 @@ def _paved(lanes: list[Lane], table: MaterialTable) -> Mesh:
     filled = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, disc)
     filled = cv2.erode(filled, np.ones((2, 2), np.uint8))
     spans = _spans(filled)
-    corners = np.stack([np.stack([spans[:, 1 + i], spans[:, 0] + j], -1) for j, i in ((0, 0), (0, 1), (1, 1), (1, 0))], 1)
+    corners = np.stack(
+        [np.stack([spans[:, 1 + i], spans[:, 0] + j], -1) for j, i in ((0, 0), (0, 1), (1, 1), (1, 0))], 1
+    )
     xy = low + (corners.reshape(-1, 2) - 0.5) * CELL
     points = np.column_stack([xy, _height(borders, xy) - DEPTH])
     quads = np.arange(len(points)).reshape(-1, 4)
@@ -58,7 +60,7 @@ def _paved(lanes: list[Lane], table: MaterialTable) -> Mesh:
 
 
 def _spans(mask: UInt8[ndarray, "rows columns"]) -> Int[ndarray, "n 3"]:
-    """Row, first column and end column of the runs of set cells, cut every SPAN cells so that they follow the ground."""
+    """Row, first and end column of the runs of set cells, cut every SPAN cells so that they follow the ground."""
     columns = np.arange(mask.shape[1])
     before = np.pad(mask, ((0, 0), (1, 0)))[:, :-1]
     starts = (mask > 0) & ((before == 0) | (columns % SPAN == 0))

@@ -96,7 +96,7 @@ def _rays(camera: Camera) -> Float[ndarray, "height width 3"]:
     y = (np.arange(camera.height) + 0.5 - camera.intrinsics[1, 2]) / camera.intrinsics[1, 1]
     local = np.stack(np.broadcast_arrays(x[None, :], y[:, None], np.ones((1, 1))), -1)
     rays = local @ camera.camera_to_world[:3, :3].T
-    return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+    return np.asarray(rays / np.linalg.norm(rays, axis=-1, keepdims=True))
 
 
 def _tile_place(scene: Scene, face: Any, prim_uv: Any, chosen: Bool[ndarray, "h w"]) -> Float[ndarray, "n 2"]:
@@ -110,7 +110,7 @@ def _tile_place(scene: Scene, face: Any, prim_uv: Any, chosen: Bool[ndarray, "h 
 def visibility(
     camera: Camera, pieces: dict[int, list[tuple[Mesh, Float[ndarray, "4 4"]]]], instance: Int32[ndarray, "h w"]
 ) -> tuple[Visibility, ...]:
-    """Silhouettes of actors, drawn each by itself, against what is seen of them; actors outside the view are left out."""
+    """Silhouettes of actors, each drawn alone, against what is seen of them; actors outside the view are left out."""
     seen = dict(zip(*np.unique(instance, return_counts=True), strict=True))
     found = []
     for actor_id, parts in sorted(pieces.items()):
@@ -122,8 +122,7 @@ def visibility(
         if (high <= 0).any() or low[0] >= camera.width or low[1] >= camera.height:
             continue
         mask = _filled(camera, polygons)
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        if not len(rows):
+        if not mask.any():
             continue
         outside = bool((low < -0.5).any() or high[0] > camera.width + 0.5 or high[1] > camera.height + 0.5)
         corner = (max(low[0], 0), max(low[1], 0), min(high[0], camera.width), min(high[1], camera.height))

@@ -66,4 +66,4 @@ def lamps_of(instant: Instant, street: Float[ndarray, "n 3"], eye: Float[ndarray
         rows += [(*place, 0.0, 0.0, -1.0, *STREET_LAMP * 0.9, 0.2, 0.0) for place in near]
     found = np.array(rows, float).reshape(-1, 11)
     order = np.argsort(np.linalg.norm(found[:, :3] - eye, axis=1), kind="stable")
-    return found[order[: 2 * NEAREST]]
+    return np.asarray(found[order[: 2 * NEAREST]])

@@ -1,6 +1,6 @@
 """From radiance to picture bytes: exposure, glare in the lens, tone curve.
 
-Glare: a point of light is spread by dust, scratches and inner reflections of lens and windscreen. Its spread follows the
+Glare: dust, scratches and inner reflections of lens and windscreen spread a point of light. The spread follows the
 CIE disability-glare law of Stiles and Holladay (veil = k E / angle^2 [deg]; Vos 1984), cut at the core; the picture is
 convolved with it, and the sun's own veil, which also comes from outside the picture, is added analytically.
 """
@@ -47,7 +47,9 @@ def meter(radiance: Float[ndarray, "height width 3"], attributes: dict[str, str]
     bright = float(np.quantile(luminance, 0.8))
     gain = min(gain, max(2.6 / bright, gain * 0.35), BRIGHTEST)
     if attributes.get("exposure_mode") == "manual":
-        fstop, shutter, iso = (float(attributes.get(n, d)) for n, d in (("fstop", "1.4"), ("shutter_speed", "200"), ("iso", "100")))
+        fstop, shutter, iso = (
+            float(attributes.get(n, d)) for n, d in (("fstop", "1.4"), ("shutter_speed", "200"), ("iso", "100"))
+        )
         gain = 4.0 * (1.4 / fstop) ** 2 * (200 / shutter) * (iso / 100)
     gain *= 2.0 ** float(attributes.get("exposure_compensation", "0"))
     mean = np.minimum(radiance, 3 / gain).mean((0, 1)) + 1e-9
@@ -71,7 +73,7 @@ def spread(radiance: Float[ndarray, "height width 3"]) -> Float32[ndarray, "heig
     size = (next_fast_len(2 * height), next_fast_len(2 * width))
     kernel = _kernel(size, width)
     scattered = irfft2(rfft2(radiance, s=size, axes=(0, 1)) * kernel[..., None], s=size, axes=(0, 1))[:height, :width]
-    return np.maximum((1 - SCATTERED) * radiance + SCATTERED * scattered, 0).astype(np.float32)
+    return np.asarray(np.maximum((1 - SCATTERED) * radiance + SCATTERED * scattered, 0), np.float32)
 
 
 _KERNELS: dict[tuple[int, int, int], Float[ndarray, "h w"]] = {}
@@ -102,7 +104,7 @@ def sun_veil(
     angle = np.rad2deg(np.arccos(np.clip(along, -1, 1)))
     inside = np.clip(local[2] * 4 + 0.4, 0, 1)
     law = SUN_VEIL / (angle**2 + 0.5) + 60 * np.exp(-((angle / 0.4) ** 2)) + 1.6 * np.exp(-angle / 1.1)
-    return (law[..., None] * irradiance * visible * inside).astype(np.float32)
+    return np.asarray(law[..., None] * irradiance * visible * inside, np.float32)
 
 
 def tone(signal: Float[ndarray, "height width 3"]) -> Float[ndarray, "height width 3"]:

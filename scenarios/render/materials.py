@@ -110,7 +110,7 @@ COLUMNS = 16
 
 
 class MaterialTable:
-    """Numbers for materials, and their rows; a coloured variant gets a number of its own the first time it is asked for."""
+    """Numbers for materials, and their rows; a coloured variant gets its own number when it is first asked for."""
 
     def __init__(self) -> None:
         self.names: list[str] = list(MATERIALS)

@@ -5,10 +5,12 @@ Every module of this package that renders takes `mi` and `dr` from here, never f
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
 
 from perception.errors import WhiteoutError
 
@@ -59,8 +61,8 @@ if importlib.util.find_spec("mitsuba") is None:
 if variant().startswith("llvm"):
     _prepare_llvm()
 
-import drjit as dr  # noqa: E402  (the library's path must be known first)
-import mitsuba as mi  # noqa: E402
+dr: Any = importlib.import_module("drjit")
+mi: Any = importlib.import_module("mitsuba")
 
 mi.set_variant(variant())
 mi.set_log_level(mi.LogLevel.Error)

@@ -88,9 +88,7 @@ def _trees(
     return standing
 
 
-def _woods(
-    places: Float[ndarray, "n 2"], land: Land, table: MaterialTable, rng: np.random.Generator
-) -> list[Standing]:
+def _woods(places: Float[ndarray, "n 2"], land: Land, table: MaterialTable, rng: np.random.Generator) -> list[Standing]:
     """Clumps of trees, each clump one mesh: far fewer instances to move than trees."""
     standing: list[Standing] = []
     state = rng.bit_generator.state
@@ -165,7 +163,7 @@ def _beside(
         length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(edge, axis=0), axis=1))])
         at = np.arange(spacing / 2, length[-1], spacing)
         at = at + rng.uniform(-0.45, 0.45, len(at)) * spacing
-        point = np.column_stack([np.interp(at, length, edge[:, i] ) for i in range(2)])
+        point = np.column_stack([np.interp(at, length, edge[:, i]) for i in range(2)])
         side = np.column_stack([np.interp(at, length, away[:, i]) for i in range(2)])
         kept = rng.random(len(at)) < share
         places.append((point + side * rng.uniform(*offset, len(at))[:, None])[kept])
@@ -188,6 +186,6 @@ def _row(edges: list[Any], spacing: float, offset: float) -> list[Float[ndarray,
         for at in np.arange(spacing / 2, length[-1], spacing):
             point = np.array([np.interp(at, length, edge[:, i]) for i in range(3)])
             side = np.array([np.interp(at, length, away[:, i]) for i in range(2)])
-            place = point + [*(side * offset), -0.05]
+            place = point + np.array([side[0] * offset, side[1] * offset, -0.05])
             found.append(_upright(place, float(np.arctan2(-side[1], -side[0]))))
     return found

@@ -54,7 +54,7 @@ def _layer(
     ends = starts + np.column_stack([drift, np.full(count, fall)])
     for start, end, width in zip(starts, ends, sizes, strict=True):
         a, b = ((int(p[0] * 16), int(p[1] * 16)) for p in (start, end))
-        cv2.line(picture, a, b, 255, max(1, int(round(width))), cv2.LINE_AA, 4)
+        cv2.line(picture, a, b, 255, max(1, round(float(width))), cv2.LINE_AA, 4)
     faint = min(1.0, size) * (0.85 if snow else 0.22)
     layer = picture.astype(np.float32) / 255 * faint
     return cv2.GaussianBlur(layer, (0, 0), blur) if blur > 0.3 else layer

@@ -43,7 +43,9 @@ QUALITIES = {"physical": Quality(8, 3, "balanced"), "preview": Quality(1, 2, "fa
 class Renderer:
     """Renders instants of one map. The same instant, view, quality and seed give the same bytes in any process."""
 
-    def __init__(self, world_map: WorldMap, *, quality: str = "physical", seed: int = 0, threads: int | None = None) -> None:
+    def __init__(
+        self, world_map: WorldMap, *, quality: str = "physical", seed: int = 0, threads: int | None = None
+    ) -> None:
         """Build the static scene (a few seconds to twenty for a town).
 
         Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -91,9 +92,7 @@ def lanes_of(opendrive: str, carla_map: Any) -> list[Lane]:
     return found
 
 
-def _sample(
-    carla_map: Any, road: int, lane: int, kind: str, junction: bool, start: float, end: float
-) -> Lane | None:
+def _sample(carla_map: Any, road: int, lane: int, kind: str, junction: bool, start: float, end: float) -> Lane | None:
     count = max(2, int(np.ceil((end - start) / STEP)) + 1)
     wanted = np.linspace(start + 1e-3, end - 1e-3, count)
     pairs = [(s, carla_map.get_waypoint_xodr(road, lane, float(s))) for s in wanted]
@@ -212,7 +211,7 @@ def _runs(line: Line) -> list[tuple[int, int]]:
     """First and one-past-last sample of each stretch of equal paint."""
     keys = list(zip(line.kind, line.color, strict=True))
     cuts = [0, *(i for i in range(1, len(keys)) if keys[i] != keys[i - 1]), len(keys)]
-    return list(zip(cuts[:-1], cuts[1:], strict=True))
+    return list(pairwise(cuts))
 
 
 def _pieces(start: float, end: float, samples: Float[ndarray, "n"], broken: bool) -> list[Float[ndarray, "k"]]:

@@ -38,6 +38,8 @@ class Scene:
             for j, matrix in enumerate(item.matrices)
         }
         self._season = ""
+        self._in_use: set[str] = set()
+        self.matrices: dict[int, list[tuple[Mesh, Float[ndarray, "4 4"]]]] = {}
         self.actor_of_instance: Int32[ndarray, "n"] = np.zeros(1, np.int32)
         self._build({})
 
@@ -62,7 +64,7 @@ class Scene:
     def _move(self, actors: list[ActorState], chosen: dict[int, Slot], scenery_lamps: int) -> None:
         placement, bits = self._rest.copy(), np.full(self._count, scenery_lamps, np.uint32)
         self.actor_of_instance = np.zeros(self._count, np.int32)
-        self.matrices: dict[int, list[tuple[Mesh, Float[ndarray, "4 4"]]]] = {}
+        self.matrices = {}
         moved: dict[str, Float[ndarray, "4 4"]] = {}
         for actor in actors:
             slot = chosen[actor.id]
@@ -74,12 +76,12 @@ class Scene:
                 bits[number] = lamp_bits(actor)
                 self.actor_of_instance[number] = actor.id
                 self.matrices.setdefault(actor.id, []).append((part, matrix))
-        for name in self._parked_before - set(moved):
+        for name in self._in_use - set(moved):
             self._put(name, PARKED)
         for name, matrix in moved.items():
             self._put(name, matrix)
         self._parameters.update()
-        self._parked_before = set(moved)
+        self._in_use = set(moved)
         self.placement = mi.Float(placement.astype(np.float32).ravel())
         self.lamp_bits = mi.UInt32(bits)
 
@@ -108,7 +110,7 @@ class Scene:
         groups = {f"group_{i}": self._groups[id(part)] for i, part in enumerate(meshes) if id(part) in self._groups}
         self.mitsuba = mi.load_dict({"type": "scene", **groups, **entries}, optimize=False)
         self._parameters = mi.traverse(self.mitsuba)
-        self._parked_before: set[str] = set()
+        self._in_use = set()
         self._season = ""
         self._number(meshes)
 

@@ -92,7 +92,9 @@ class Shot:
         quality = self._renderer.quality
         self._sun_seen = self._visible_share(scene.mitsuba, sky)
         seed = self._renderer.seed_of(self.instant, self.view)
-        return trace(scene.mitsuba, self.camera, light, shader, samples=quality.samples, bounces=quality.bounces, seed=seed)
+        return trace(
+            scene.mitsuba, self.camera, light, shader, samples=quality.samples, bounces=quality.bounces, seed=seed
+        )
 
     @cached_property
     def _labels(self) -> Labels:
@@ -131,7 +133,11 @@ class Shot:
     def _denoised(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
         traced, quality = self._traced, self._renderer.quality.denoise
         clean = pyoidn.denoise(
-            np.ascontiguousarray(radiance), albedo=np.clip(traced.albedo, 0, 1), normal=traced.normal, hdr=True, quality=quality
+            np.ascontiguousarray(radiance),
+            albedo=np.clip(traced.albedo, 0, 1),
+            normal=traced.normal,
+            hdr=True,
+            quality=quality,
         )
         return np.maximum(np.nan_to_num(np.asarray(clean, np.float32)), 0)
 

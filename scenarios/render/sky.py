@@ -88,7 +88,11 @@ def _clear(look: Float[ndarray, "h w 3"], sun: Float[ndarray, "3"], weather: Wea
     values = _sunsky(np.where(look[..., 2:] < 0.004, look * [1, 1, 0] + [0, 0, 0.004], look), raised, "sky", weather)
     angle = np.rad2deg(np.arccos(np.clip(look @ sun, -1, 1)))[..., None]
     strength = _sunsky(raised[None, None], raised, "sun", weather)[0, 0] * SUN_SOLID_ANGLE
-    haze = strength * (0.9 * np.exp(-angle / 1.6) + 0.22 * np.exp(-angle / 6.5)) * np.clip(weather.scattering_intensity, 0, 4)
+    haze = (
+        strength
+        * (0.9 * np.exp(-angle / 1.6) + 0.22 * np.exp(-angle / 6.5))
+        * np.clip(weather.scattering_intensity, 0, 4)
+    )
     return np.asarray(np.maximum(values, 0) + haze)
 
 
@@ -114,7 +118,7 @@ def _sunsky(
     si = dr.zeros(mi.SurfaceInteraction3f, count)
     si.wi = -mi.Vector3f(*(mi.Float(np.ascontiguousarray(look[..., i], np.float32).ravel()) for i in range(3)))
     values = emitter.eval(si)
-    return np.stack([channel.numpy() for channel in values], -1).reshape(look.shape).astype(np.float64)
+    return np.asarray(np.stack([channel.numpy() for channel in values], -1).reshape(look.shape).astype(np.float64))
 
 
 def _cloud_cover(look: Float[ndarray, "h w 3"], share: float, seed: int) -> Float[ndarray, "h w"]:
@@ -132,7 +136,7 @@ def _cloud_cover(look: Float[ndarray, "h w 3"], share: float, seed: int) -> Floa
     x, y = (np.mod(look[..., i] / up * 42, size).astype(int) for i in (0, 1))
     edge = np.quantile(field, 1 - np.clip(share, 0, 1))
     covered = np.clip((field[y, x] - edge) * 0.9 + 0.1, 0, 1)
-    return np.maximum(covered, np.clip(share * 2 - 1, 0, 1)) * (look[..., 2] > -0.02)
+    return np.asarray(np.maximum(covered, np.clip(share * 2 - 1, 0, 1)) * (look[..., 2] > -0.02))
 
 
 def texture(sky: Sky) -> object:

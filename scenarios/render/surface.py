@@ -49,7 +49,7 @@ def noise(size: TileSize, along: float, across: float, rng: np.random.Generator)
     fy = np.fft.fftfreq(size.rows, size.width / size.rows)[:, None]
     field = np.fft.irfft2(white * np.exp(-2 * ((fx * along) ** 2 + (fy * across) ** 2)), s=(size.rows, size.columns))
     field -= field.mean()
-    return field / field.std()
+    return np.asarray(field / field.std())
 
 
 def step(low: float, high: float, value: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
@@ -82,7 +82,12 @@ def lane_pattern(size: TileSize, rng: np.random.Generator) -> Pattern:
     traffic = np.clip(tracks + 0.42 * middle + 0.5 * border, 0, 1)
     streaks = 0.6 * noise(size, 5.0, 0.06, rng) + 0.8 * noise(size, 2.5, 0.16, rng)
     return Pattern(
-        *_grain(size, rng), streaks, 0.8 * noise(size, 1.6, 0.35, rng) + 0.6 * noise(size, 6.0, 1.1, rng), noise(size, 0.5, 0.22, rng), traffic, tracks
+        *_grain(size, rng),
+        streaks,
+        0.8 * noise(size, 1.6, 0.35, rng) + 0.6 * noise(size, 6.0, 1.1, rng),
+        noise(size, 0.5, 0.22, rng),
+        traffic,
+        tracks,
     )
 
 
@@ -131,7 +136,7 @@ def layers(
 
 def _derivative(field: Float[ndarray, "r c"], axis: int, spacing: float) -> Float[ndarray, "r c"]:
     """Central difference of a periodic field, kept below a slope of 0.6."""
-    return np.clip((np.roll(field, -1, axis) - np.roll(field, 1, axis)) / (2 * spacing), -0.6, 0.6)
+    return np.asarray(np.clip((np.roll(field, -1, axis) - np.roll(field, 1, axis)) / (2 * spacing), -0.6, 0.6))
 
 
 class Tiles:

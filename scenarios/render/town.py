@@ -1,6 +1,6 @@
 """Buildings along the streets, planned by `roadgen` from the OpenDRIVE file.
 
-`roadgen` refuses some maps with an exception, and panics on some (a `BaseException` from Rust): such a map stays without
+`roadgen` refuses some maps with an exception, and panics on some (a `BaseException` from Rust): those stay without
 buildings.
 """
 

@@ -1,9 +1,9 @@
 """The path tracer: one kernel that keeps skylight, sunlight and the road's mirror image of the sun apart.
 
-Light is linear, so the counterfactual pictures (no sun, no glare) are sums of the same traced parts, free of extra noise.
+Light is linear: the counterfactual pictures (no sun, no glare) are sums of the same traced parts, free of extra noise.
 The sun is sampled directly (a point inside its disc), the sky is found by continuing the path (it is smooth), lamps are
 sampled one a path. Mitsuba finds the hits; `shading.py` says what they look like. All data reach the kernel as arrays,
-so it is compiled once and fits every map, weather and crowd.
+so it is compiled once for every map, weather and crowd.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ class _Kernel:
         return dr.select(lit, value, 0)
 
 
-@dr.syntax
-def _paths(kernel: _Kernel, ray: mi.Ray3f, sampler: mi.PCG32) -> Any:  # type: ignore[valid-type]
+@dr.syntax  # type: ignore[untyped-decorator]
+def _paths(kernel: _Kernel, ray: Any, sampler: Any) -> Any:
     sky, sun, gloss = mi.Color3f(0), mi.Color3f(0), mi.Color3f(0)
     albedo, normal, weight = mi.Color3f(1), mi.Vector3f(0), mi.Color3f(1)
     depth = mi.UInt32(0)
