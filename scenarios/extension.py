@@ -6,7 +6,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -38,7 +38,7 @@ class Extension:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Extension:  # noqa: PYI034 - beartype reads no Self in methods
         return self
 
     def __exit__(self, *error: object) -> None:

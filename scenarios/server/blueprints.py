@@ -58,13 +58,13 @@ class Blueprint:
         return [uid, self.id, self.id.replace(".", ","), [one.wire() for one in self.attributes]]
 
 
-CAR = Drivetrain(mass=1600, power=110e3, thrust=8000, top_speed=52)
-SPORTS_CAR = Drivetrain(mass=1750, power=220e3, thrust=11000, top_speed=65)
-VAN = Drivetrain(mass=2600, power=100e3, thrust=9500, top_speed=42)
-TRUCK = Drivetrain(mass=9500, power=220e3, thrust=26000, top_speed=31)
-BUS = Drivetrain(mass=7500, power=130e3, thrust=19000, top_speed=30)
-MOTORCYCLE = Drivetrain(mass=280, power=60e3, thrust=1700, top_speed=55)
-BICYCLE = Drivetrain(mass=90, power=700, thrust=220, top_speed=13)
+CAR = Drivetrain(mass=1600.0, power=110e3, thrust=8000.0, top_speed=52.0)
+SPORTS_CAR = Drivetrain(mass=1750.0, power=220e3, thrust=11000.0, top_speed=65.0)
+VAN = Drivetrain(mass=2600.0, power=100e3, thrust=9500.0, top_speed=42.0)
+TRUCK = Drivetrain(mass=9500.0, power=220e3, thrust=26000.0, top_speed=31.0)
+BUS = Drivetrain(mass=7500.0, power=130e3, thrust=19000.0, top_speed=30.0)
+MOTORCYCLE = Drivetrain(mass=280.0, power=60e3, thrust=1700.0, top_speed=55.0)
+BICYCLE = Drivetrain(mass=90.0, power=700.0, thrust=220.0, top_speed=13.0)
 
 _DRIVETRAINS = {
     "car": CAR, "van": VAN, "truck": TRUCK, "bus": BUS, "motorcycle": MOTORCYCLE, "bicycle": BICYCLE,

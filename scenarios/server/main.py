@@ -15,8 +15,14 @@ from scenarios.server.parent import follow_parent
 from scenarios.server.server import running
 
 
-def serve(args: argparse.Namespace, *, ready_fd: int | None = None) -> int:
-    """Answer clients until SIGINT or SIGTERM; `ready_fd` is told the port once it can be used."""
+def serve(args: argparse.Namespace, *, ready_fd: int | None = None, warm: bool = True) -> int:
+    """Answer clients until SIGINT or SIGTERM.
+
+    Args:
+        args: of `scenarios.cli.add_serve_options`.
+        ready_fd: file descriptor that is told the port once it can be used.
+        warm: build the scene at once, not only when the first camera appears.
+    """
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the shape of a handler
@@ -27,6 +33,8 @@ def serve(args: argparse.Namespace, *, ready_fd: int | None = None) -> int:
     with running(args.map, host=args.host, port=args.port, quality=args.quality, seed=args.seed) as server:
         name = server.simulation.world.map.name
         print(f"CARLA 0.9.16 server on {server.host}:{server.port}, map {name}; Ctrl-C stops it", flush=True)
+        if warm:
+            server.simulation.cameras.prepare()
         if ready_fd is not None:
             os.write(ready_fd, f"{server.port}\n".encode())
             os.close(ready_fd)
@@ -44,4 +52,4 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if args.follow_parent:
         follow_parent()
-    return serve(args, ready_fd=args.ready_fd)
+    return serve(args, ready_fd=args.ready_fd, warm=not args.follow_parent)

@@ -15,6 +15,9 @@ from scenarios.instant import Pose
 SPAWN_SPACING = 28.0
 """Between the default spawn points of a lane [m]."""
 
+JUNCTION_MARGIN = 4.0
+"""Between the default spawn points and junctions [m]."""
+
 SPAWN_HEIGHT = 0.3
 """Of the default spawn points above the road [m]."""
 
@@ -80,7 +83,8 @@ class Roads:
         """A place every `SPAWN_SPACING` metres on every driving lane outside junctions."""
         found = []
         for waypoint in self.map.generate_waypoints(SPAWN_SPACING):
-            if waypoint.is_junction or waypoint.lane_type != carla.LaneType.Driving:
+            near = [waypoint, *waypoint.previous(JUNCTION_MARGIN), *waypoint.next(JUNCTION_MARGIN)]
+            if waypoint.lane_type != carla.LaneType.Driving or any(one.is_junction for one in near):
                 continue
             place, turned = waypoint.transform.location, waypoint.transform.rotation
             pitch = math.remainder(turned.pitch, 360.0)

@@ -21,8 +21,8 @@ DEFAULT_SETTINGS: tuple[Any, ...] = (
 """CARLA's EpisodeSettings: synchronous, no rendering, fixed step, substepping (3), culling, ragdolls, streaming (3)."""
 
 
-PATIENCE = 3.0
-"""After how long a tick is answered before its pictures are finished [s]."""
+PATIENCE = 4.0
+"""For how long an answer is kept back until pictures are there [s]; clients give up after 5 s by default."""
 
 
 @dataclass
@@ -66,9 +66,9 @@ class Simulation:
 def tick(simulation: Simulation) -> int:
     """Make a step for a client that waits, and return the frame's number.
 
-    Clients give an answer 5 s by default and then 10 s to the frame's state, while the first picture of a map takes
-    longer than 5 s. So the number is answered after `PATIENCE` even if the pictures are not finished; the state, which
-    the client waits for next, still comes after them.
+    Clients wait 5 s by default for the answer and then as long again for the frame's state, while a first picture may
+    take longer than 5 s. So the number is answered after `PATIENCE` even if the pictures are not finished; the state,
+    which the client waits for next, still comes after them.
     """
     begun = threading.Event()
 

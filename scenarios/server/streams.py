@@ -24,7 +24,7 @@ STALL_LIMIT = 60.0
 FREE_RUN_BACKLOG = 4
 """Messages that wait for a slow subscriber while the clock runs free; older ones are dropped."""
 
-SUBSCRIPTION_WAIT = 1.0
+SUBSCRIPTION_WAIT = 5.0
 """How long a tick waits for a subscriber that has asked for its token but not connected yet [s]."""
 
 HOLD_TIME = 2.0
@@ -177,15 +177,15 @@ class Streams:
 
     def serve(self, connection: socket.socket) -> None:
         """Register a new connection, feed it, and return when the client has gone."""
-        connection.settimeout(5.0)
-        try:
-            number = connection.recv(4, socket.MSG_WAITALL)
-        except OSError:
-            number = b""
+        number = b""
+        with contextlib.suppress(OSError):
+            connection.settimeout(SUBSCRIPTION_WAIT)
+            while len(number) < 4 and (part := connection.recv(4 - len(number))):
+                number += part
+            connection.settimeout(None)
         if len(number) != 4:
             connection.close()
             return
-        connection.settimeout(None)
         subscriber = self._register(connection, struct.unpack("<I", number)[0])
         subscriber.wait_until_closed()
         with self._changed:

@@ -6,7 +6,7 @@ from typing import Any
 
 from scenarios.server.calls.registry import call
 from scenarios.server.geometry import finite
-from scenarios.server.simulation import Simulation, apply_settings, tick
+from scenarios.server.simulation import PATIENCE, Simulation, apply_settings, tick
 from scenarios.server.streams import WORLD_STREAM
 from scenarios.server.wire import CallError, from_optional
 
@@ -30,7 +30,13 @@ def get_episode_info(simulation: Simulation) -> list[Any]:
 
 @call(anytime=True)
 def get_sensor_token(simulation: Simulation, stream: int) -> list[bytes]:
-    """Where to listen to a stream. The client connects next, so the next tick waits for it."""
+    """Where to listen to a stream. The client connects next, so the next tick waits for it.
+
+    While the scene of the first camera is being built the answer takes its time, since nothing can be seen yet and
+    clients are patient with each call anew.
+    """
+    if stream != WORLD_STREAM:
+        simulation.cameras.wait_until_built(PATIENCE)
     simulation.streams.expect(stream)
     return [simulation.streams.token(stream)]
 

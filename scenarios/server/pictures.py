@@ -1,0 +1,140 @@
+"""Pictures to order: what a camera wants, which shots that needs, and CARLA's bytes of it. Runs beside the renderer."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int32, UInt8
+from numpy import ndarray
+
+from scenarios.instant import Instant, View
+
+DEPTH_RANGE = 1000.0
+"""What CARLA's depth encoding ends at [m]."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One picture to take: all that it depends on, so that the world may move on meanwhile.
+
+    Attributes:
+        sensor: the camera's id.
+        stream: where the picture goes.
+        kind: the camera's blueprint.
+        counterfactual: "none", "no_glare" or "no_sun".
+        header: the sensor header of its message.
+        view: what it sees.
+    """
+
+    sensor: int
+    stream: int
+    kind: str
+    counterfactual: str
+    header: bytes
+    view: View
+
+
+Message = tuple[int, bytes]
+"""A stream's number and what is sent on it."""
+
+
+def render(renderer: Any, instant: Instant, orders: Sequence[Order], newest: dict[int, Any]) -> list[Message]:
+    """Take the pictures; cameras that stand at the same place and see the same share one shot.
+
+    `newest` is told each camera's shot by the camera's id.
+    """
+    shots: dict[Any, Any] = {}
+    messages = []
+    for order, view in zip(orders, shared_views(orders), strict=True):
+        key = _hashable(view)
+        if key not in shots:
+            shots[key] = renderer.shoot(instant, view)
+        newest[order.sensor] = shots[key]
+        size = struct.pack("<IIf", view.width, view.height, view.fov)
+        messages.append((order.stream, order.header + size + picture(order, shots[key]).tobytes()))
+    return messages
+
+
+def visible(shot: Any) -> list[dict[str, Any]]:
+    """Whom a shot shows, in plain values."""
+    return [_visible(one) for one in shot.visibility()]
+
+
+def shared_views(orders: Sequence[Order]) -> list[View]:
+    """Let label cameras look through the lens and exposure of a colour camera at the same place, where there is one."""
+    colour: dict[Any, View] = {}
+    for order in orders:
+        if order.kind == "sensor.camera.rgb":
+            colour.setdefault(_place(order.view), order.view)
+    return [
+        order.view if order.kind == "sensor.camera.rgb" else colour.get(_place(order.view), order.view)
+        for order in orders
+    ]
+
+
+def picture(order: Order, shot: Any) -> UInt8[ndarray, "height width 4"]:
+    """A camera's picture in CARLA's BGRA bytes."""
+    match order.kind:
+        case "sensor.camera.rgb":
+            without = order.counterfactual.removeprefix("no_")
+            return bgra(shot.rgb() if without == "none" else shot.rgb_without(without))
+        case "sensor.camera.depth":
+            return encode_depth(shot.depth())
+        case "sensor.camera.semantic_segmentation":
+            return encode_labels(shot.semantic())
+        case "sensor.camera.instance_segmentation":
+            return encode_labels(shot.semantic(), shot.instance())
+        case _:
+            return encode_labels(shot.glare())
+
+
+def bgra(rgb: UInt8[ndarray, "height width 3"]) -> UInt8[ndarray, "height width 4"]:
+    """Red, green, blue as blue, green, red, opaque."""
+    out = np.full((*rgb.shape[:2], 4), 255, dtype=np.uint8)
+    out[..., :3] = rgb[..., ::-1]
+    return out
+
+
+def encode_depth(depth: Float[ndarray, "height width"]) -> UInt8[ndarray, "height width 4"]:
+    """CARLA's depth: metres = 1000 (R + 256 G + 65536 B) / (2^24 - 1); sky and beyond are 1000 m."""
+    share = np.clip(
+        np.nan_to_num(depth.astype(np.float64), nan=DEPTH_RANGE, posinf=DEPTH_RANGE) / DEPTH_RANGE, 0.0, 1.0
+    )
+    number = np.rint(share * (2**24 - 1)).astype(np.uint32)
+    rgb = np.stack([number & 255, (number >> 8) & 255, number >> 16], axis=-1).astype(np.uint8)
+    return bgra(rgb)
+
+
+def encode_labels(
+    tags: UInt8[ndarray, "height width"], ids: Int32[ndarray, "height width"] | None = None
+) -> UInt8[ndarray, "height width 4"]:
+    """CARLA's segmentation: the class in R, the low byte of the instance id in G, the high byte in B."""
+    rgb = np.zeros((*tags.shape, 3), dtype=np.uint8)
+    rgb[..., 0] = tags
+    if ids is not None:
+        rgb[..., 1] = ids & 255
+        rgb[..., 2] = (ids >> 8) & 255
+    return bgra(rgb)
+
+
+def _place(view: View) -> tuple[Any, ...]:
+    lens = tuple(item for item in view.attributes.items() if item[0].startswith("lens_") and "flare" not in item[0])
+    return (view.pose, view.width, view.height, view.fov, view.hidden, lens)
+
+
+def _hashable(view: View) -> tuple[Any, ...]:
+    return (*_place(view), tuple(view.attributes.items()))
+
+
+def _visible(one: Any) -> dict[str, Any]:
+    return {
+        "actor_id": int(one.actor_id),
+        "visible_px": int(one.visible_px),
+        "silhouette_px": int(one.silhouette_px),
+        "xyxy": [float(value) for value in one.xyxy],
+        "truncated": bool(one.truncated),
+    }

@@ -1,0 +1,126 @@
+"""The renderer in a process of its own: building a scene keeps an interpreter busy, and clients wait for nobody.
+
+It also means that a renderer that dies takes no server with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import multiprocessing
+import signal
+import sys
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from typing import Any
+
+from scenarios.instant import Instant, Pose, View
+from scenarios.maps.world_map import WorldMap
+from scenarios.server.pictures import render, visible
+from scenarios.server.wire import CallError
+from scenarios.weather import Weather
+
+PR_SET_PDEATHSIG = 1
+
+_log = logging.getLogger(__name__)
+
+
+class RenderProcess:
+    """The server's end. `ask` one thing at a time."""
+
+    def __init__(self, world_map: WorldMap, *, quality: str, seed: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        plain = replace(world_map)  # without the carla.Map that the original may have cached
+        self._process = context.Process(target=work, args=(theirs, plain, quality, seed), name="renderer", daemon=True)
+        _log.info("building the scene of %s (%s)", world_map.name, quality)
+        self._process.start()
+        theirs.close()
+        self._built = False
+
+    def wait_until_built(self) -> None:
+        """Return when the scene is built, or the process has died over it."""
+        with contextlib.suppress(OSError, EOFError):
+            if not self._built:
+                self._pipe.recv()
+                self._built = True
+
+    @property
+    def dead(self) -> bool:
+        """Whether it can be asked no more."""
+        return not self._process.is_alive()
+
+    def ask(self, what: str, *arguments: Any) -> Any:
+        """Let it do something and return the result.
+
+        Raises:
+            CallError: it failed or died.
+        """
+        self.wait_until_built()
+        try:
+            self._pipe.send((what, arguments))
+            good, result = self._pipe.recv()
+        except (OSError, EOFError) as error:
+            raise CallError(
+                "the renderer died; the server's log may say why, and the next tick starts another"
+            ) from error
+        if not good:
+            raise CallError(f"the renderer failed: {result}")
+        return result
+
+    def close(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+
+def work(pipe: Connection, world_map: WorldMap, quality: str, seed: int) -> None:
+    """The renderer's end: build the scene, then do what is asked until the server is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's business
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    newest: dict[int, Any] = {}
+    renderer = _build(world_map, quality, seed)
+    try:
+        pipe.send("built")
+        while True:
+            what, arguments = pipe.recv()
+            pipe.send(_answer(renderer, newest, what, arguments))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _build(world_map: WorldMap, quality: str, seed: int) -> Any:
+    """The renderer, warmed up, or the sentence that says why there is none."""
+    from scenarios.render.renderer import Renderer
+
+    try:
+        renderer = Renderer(world_map, quality=quality, seed=seed)
+        first = renderer.shoot(Instant(0, 0.0, Weather()), View(Pose(), 64, 48, 90.0))
+        first.rgb()  # compiles what every later picture needs
+    except Exception as error:  # noqa: BLE001 - told to whoever asks
+        return f"{type(error).__name__}: {error}"
+    return renderer
+
+
+def _answer(renderer: Any, newest: dict[int, Any], what: str, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+    if isinstance(renderer, str):
+        return False, renderer
+    try:
+        match what:
+            case "render":
+                instant, orders = arguments
+                return True, render(renderer, instant, orders, newest)
+            case "surface":
+                return True, renderer.surface(*arguments)
+            case "visibility":
+                shot = newest.get(arguments[0])
+                return True, None if shot is None else visible(shot)
+            case _:
+                for sensor in arguments[0]:
+                    newest.pop(sensor, None)
+                return True, None
+    except Exception as error:  # noqa: BLE001 - one picture that fails leaves the next to be tried
+        return False, f"{type(error).__name__}: {error}"
