@@ -83,8 +83,8 @@ _WEDGE = replace(
 )  # fmt: skip
 _VAN = replace(
     _SEDAN, nose=0.43, cowl=0.50, belt=0.52, deck=0.50, tail=0.49, glass=(0.13, 0.26, 0.98, 0.985), axles=(0.165, 0.79),
-    shoulder=0.35, windows=((0.06, 0.21),), rear_window=False, wheel=0.35, clearance=0.24, tumblehome=0.08, round_nose=0.5,
-    round_tail=0.12, slant=0.20, doors=(0.155, 0.33, 0.55),
+    shoulder=0.35, windows=((0.06, 0.21),), rear_window=False, wheel=0.35, clearance=0.24, tumblehome=0.08,
+    round_nose=0.5, round_tail=0.12, slant=0.20, doors=(0.155, 0.33, 0.55),
 )  # fmt: skip
 _CAMPER = replace(
     _VAN, nose=0.50, cowl=0.53, belt=0.54, deck=0.54, tail=0.53, glass=(0.042, 0.10, 0.95, 0.965), axles=(0.21, 0.77),
