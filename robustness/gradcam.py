@@ -10,6 +10,7 @@ import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from scipy import stats
 from torch import Tensor, nn
 
 from perception.errors import WhiteoutError
@@ -80,10 +81,10 @@ def points_at(evidence: Float[ndarray, "height width"], region: Bool[ndarray, "h
 
 def similarity(one: Float[ndarray, "height width"], other: Float[ndarray, "height width"]) -> float:
     """Rank correlation (Spearman) of two maps, on every eighth pixel each way; NaN where one is flat."""
-    ranks = [np.argsort(np.argsort(m[4::8, 4::8].ravel(), kind="stable"), kind="stable") for m in (one, other)]
-    if one.max() == one.min() or other.max() == other.min():
+    samples = [evidence[4::8, 4::8].ravel() for evidence in (one, other)]
+    if any(np.ptp(values) == 0 for values in samples):
         return float("nan")
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+    return float(stats.spearmanr(*samples).statistic)
 
 
 def randomised(model: LaneDetectionModel, seed: int = 0) -> LaneDetectionModel:

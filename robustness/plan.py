@@ -57,6 +57,12 @@ def _weather(value: str) -> str:
     return value
 
 
+def _metric(value: str) -> str:
+    if value not in METRICS:
+        raise ValueError(f"there is no metric {value!r}{suggestion(value, METRICS)}")
+    return value
+
+
 def _model(value: str) -> str:
     """`reference`, or the path of a safetensors file."""
     return value if value == "reference" else _file(value, "model", "train one with `whiteout train`")
@@ -85,6 +91,7 @@ def _unique(values: tuple[object, ...]) -> tuple[object, ...]:
 ScenarioName = Annotated[str, AfterValidator(_scenario)]
 WeatherName = Annotated[str, AfterValidator(_weather)]
 ModelName = Annotated[str, AfterValidator(_model)]
+MetricName = Annotated[str, AfterValidator(_metric)]
 MapName = Annotated[str, AfterValidator(_map)]
 Eps = Annotated[str, BeforeValidator(_eps)]
 Unique = AfterValidator(_unique)
@@ -175,7 +182,7 @@ class Criterion(Strict):
     """What will count as good: a metric where, at least or at most so much, perhaps relative to another condition."""
 
     name: Annotated[str, Field(min_length=1)]
-    metric: str
+    metric: MetricName
     where: Where
     relative_to: Where | None = None
     at_least: float | None = None
@@ -183,8 +190,6 @@ class Criterion(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Criterion:
-        if self.metric not in METRICS:
-            raise ValueError(f"there is no metric {self.metric!r}{suggestion(self.metric, tuple(METRICS))}")
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError("give exactly one of at_least and at_most")
         return self

@@ -76,7 +76,7 @@ def paired(here: Estimator, there: Estimator, ends: tuple[Interval, Interval], *
 def mean_over_runs(values: Sequence[float], frames: int) -> Interval:
     """Mean of one number per run with its interval; runs without a number (NaN) do not count."""
     known = np.array([value for value in values if np.isfinite(value)])
-    return estimate(Ratio(known, np.ones(len(known)), "mean"), runs=len(known), frames=frames, trials=len(known))
+    return estimate(Ratio(known, np.ones(len(known)), "mean"), runs=len(known), frames=frames, trials=float(len(known)))
 
 
 def bootstrap(function: Function, runs: int) -> tuple[float, float, bool]:
@@ -114,7 +114,8 @@ def wilson(share: float, trials: float) -> tuple[float, float]:
     z = float(stats.norm.ppf((1 + LEVEL) / 2))
     middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    low, high = float(middle - half), float(middle + half)
+    return (0.0 if share <= 0 else low), (1.0 if share >= 1 else high)
 
 
 def poisson(events: float, exposure: float) -> tuple[float, float]:

@@ -52,7 +52,7 @@ class Attacked:
 
 @dataclass(frozen=True)
 class PGD:
-    """Projected gradient descent; the best picture over all steps and restarts is kept, per picture.
+    """Projected gradient descent; per picture, the best of all steps is stored, and the best of all restarts kept.
 
     Attributes:
         eps: radius of the L-infinity ball, in [0, 1] pixels.
@@ -78,17 +78,17 @@ class PGD:
         for _ in range(self.restarts):
             start = torch.rand(images.shape, generator=generator, dtype=images.dtype) * 2 - 1
             attacked = (images + self.eps * start).clamp(0, 1)
+            found, found_value = images, clean_value
             for _ in range(self.steps):
                 value, gradient = _gradient(objective, attacked)
-                best, best_value = _keep(best, best_value, attacked, value)
+                found, found_value = _keep(found, found_value, attacked, value)
                 slopes.append(gradient.abs().mean(dim=(1, 2, 3)))
-                attacked = attacked + step_size * gradient.sign()
-                attacked = project(attacked, images, self.eps)
+                attacked = project(attacked + step_size * gradient.sign(), images, self.eps)
             with torch.no_grad():
-                best, best_value = _keep(best, best_value, attacked, objective(attacked))
-        final = as_file(best, images, self.eps)
-        with torch.no_grad():
-            return Attacked(final, objective(final), clean_value, torch.stack(slopes).mean(dim=0))
+                found, _ = _keep(found, found_value, attacked, objective(attacked))
+                stored = as_file(found, images, self.eps)
+                best, best_value = _keep(best, best_value, stored, objective(stored))
+        return Attacked(best, best_value, clean_value, torch.stack(slopes).mean(dim=0))
 
 
 def project(
