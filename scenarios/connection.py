@@ -14,7 +14,7 @@ from scenarios.extension import Extension
 from scenarios.maps.world_map import BUNDLED, WorldMap
 from scenarios.server.launch import ServerProcess, start_server
 
-TIMEOUT = 120.0
+TIMEOUT = 300.0
 """How long one call may take [s of wall clock]; the first picture of a map builds its scene."""
 
 GREETING_TIMEOUT = 20.0
