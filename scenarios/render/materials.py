@@ -52,7 +52,7 @@ class Material:
 
 
 ASPHALT_COLOR = (0.088, 0.09, 0.096)
-_ROAD = Material(ASPHALT_COLOR, 0.78, detail=0.35, snow=1, film=1, ground=True, semantic=1)
+_ROAD = Material(ASPHALT_COLOR, 0.78, detail=0.35, snow=1.0, film=1.0, ground=True, semantic=1)
 _PAINT = replace(_ROAD, color=(0.72, 0.72, 0.7), roughness=0.6, detail=0.1, wear=0.22, semantic=24)
 
 MATERIALS: dict[str, Material] = {
@@ -62,30 +62,30 @@ MATERIALS: dict[str, Material] = {
     "marking_white": _PAINT,
     "crossing": replace(_PAINT, traffic=True),
     "marking_yellow": replace(_PAINT, color=(0.68, 0.42, 0.05)),
-    "grass": Material((0.085, 0.115, 0.035), 0.95, 0.02, detail=0.5, snow=1, film=0.2, ground=True, semantic=10),
-    "gravel": Material((0.2, 0.185, 0.16), 0.95, 0.03, detail=0.5, snow=1, film=0.3, ground=True, semantic=10),
+    "grass": Material((0.085, 0.115, 0.035), 0.95, 0.02, detail=0.5, snow=1.0, film=0.2, ground=True, semantic=10),
+    "gravel": Material((0.2, 0.185, 0.16), 0.95, 0.03, detail=0.5, snow=1.0, film=0.3, ground=True, semantic=10),
     "sidewalk": Material((0.33, 0.32, 0.3), 0.85, detail=0.2, snow=0.85, film=0.8, ground=True, semantic=2),
     "kerb": Material((0.4, 0.39, 0.37), 0.8, detail=0.2, snow=0.4, film=0.6, ground=True, semantic=2),
     "brick": Material((0.3, 0.14, 0.095), 0.85, detail=0.25, snow=0.3, semantic=3),
     "plaster": Material((0.6, 0.55, 0.45), 0.9, detail=0.1, snow=0.3, semantic=3),
-    "roof": Material((0.2, 0.085, 0.06), 0.8, detail=0.25, snow=1, semantic=3),
+    "roof": Material((0.2, 0.085, 0.06), 0.8, detail=0.25, snow=1.0, semantic=3),
     "frame": Material((0.6, 0.6, 0.58), 0.5, snow=0.3, semantic=3),
     "glazing": Material((0.02, 0.025, 0.03), 0.08, 0.06, semantic=3),
     "door": Material((0.1, 0.06, 0.035), 0.5, semantic=3),
     "bark": Material((0.085, 0.065, 0.05), 0.95, detail=0.3, snow=0.42, semantic=9),
     "leaf": Material((0.05, 0.085, 0.022), 0.75, 0.03, detail=0.4, snow=0.7, semantic=9),
     "needle": Material((0.025, 0.05, 0.022), 0.8, 0.03, detail=0.4, snow=0.62, semantic=9),
-    "metal": Material((0.45, 0.46, 0.47), 0.4, metallic=1, snow=0.2, semantic=6),
+    "metal": Material((0.45, 0.46, 0.47), 0.4, metallic=1.0, snow=0.2, semantic=6),
     "pole": Material((0.3, 0.31, 0.32), 0.45, snow=0.1, semantic=6),
     "body": Material((0.4, 0.4, 0.42), 0.42, 0.05, clearcoat=1.0, snow=0.12),
     "glass": Material((0.012, 0.014, 0.016), 0.06, 0.06),
     "tyre": Material((0.022, 0.022, 0.023), 0.9, 0.03),
-    "rim": Material((0.5, 0.5, 0.52), 0.3, metallic=1),
+    "rim": Material((0.5, 0.5, 0.52), 0.3, metallic=1.0),
     "plastic": Material((0.025, 0.025, 0.027), 0.55),
-    "headlight": Material((0.6, 0.6, 0.58), 0.12, 0.06, clearcoat=1, lamp="headlight"),
-    "taillight": Material((0.35, 0.012, 0.012), 0.15, 0.05, clearcoat=1, lamp="taillight"),
-    "brakelight": Material((0.38, 0.012, 0.012), 0.15, 0.05, clearcoat=1, lamp="brakelight"),
-    "indicator": Material((0.6, 0.22, 0.02), 0.15, 0.05, clearcoat=1, lamp="indicator"),
+    "headlight": Material((0.6, 0.6, 0.58), 0.12, 0.06, clearcoat=1.0, lamp="headlight"),
+    "taillight": Material((0.35, 0.012, 0.012), 0.15, 0.05, clearcoat=1.0, lamp="taillight"),
+    "brakelight": Material((0.38, 0.012, 0.012), 0.15, 0.05, clearcoat=1.0, lamp="brakelight"),
+    "indicator": Material((0.6, 0.22, 0.02), 0.15, 0.05, clearcoat=1.0, lamp="indicator"),
     "plate": Material((0.7, 0.7, 0.66), 0.5),
     "skin": Material((0.42, 0.26, 0.19), 0.6),
     "cloth_a": Material((0.12, 0.13, 0.2), 0.95),

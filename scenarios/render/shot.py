@@ -79,8 +79,8 @@ class Shot:
 
     def visibility(self) -> tuple[Visibility, ...]:
         """What is seen of every actor in the view, by id."""
-        pieces = {k: v for k, v in self._pieces.items() if k not in self.view.hidden}
-        return visibility(self.camera, pieces, self._labels.instance)
+        labels = self._labels
+        return visibility(self.camera, self._pieces, labels.instance)
 
     def _prepared(self) -> tuple[Any, Sky, Any, Any]:
         return self._renderer.prepare(self.instant, self.view)

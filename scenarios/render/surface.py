@@ -117,7 +117,7 @@ def layers(
         cover = np.zeros_like(cover)
     polish = np.clip(weather.snow_packed * (0.25 + 0.75 * pattern.tracks + 0.18 * pattern.streaks), 0, 1)
     wet = weather.wetness / 100
-    puddle = step(0, 0.35, weather.precipitation_deposits / 100 * 1.6 - 0.75 - 0.55 * pattern.blots)
+    puddle = step(0.0, 0.35, weather.precipitation_deposits / 100 * 1.6 - 0.75 - 0.55 * pattern.blots)
     puddle = puddle * (weather.precipitation_deposits > 0)
     ice = 0.55 * weather.snow_packed * min(1.0, weather.snow_cover * 1.5) * (0.5 + 0.5 * pattern.tracks)
     film = np.clip(np.maximum(wet * (0.62 + 0.22 * pattern.tracks + 0.06 * pattern.fine) + 0.5 * puddle, ice), 0, 1)

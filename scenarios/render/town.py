@@ -69,7 +69,11 @@ def _generated(opendrive: str, seed: int) -> list[tuple[str, np.ndarray, np.ndar
         scene = assimp_py.import_file(str(written["fbx"]), assimp_py.Process_Triangulate)
         names = [material.get("NAME") or material.get("name") for material in scene.materials]
         return [
-            (names[m.material_index], np.array(m.vertices, float).reshape(-1, 3), np.array(m.indices).reshape(-1, 3))
+            (
+                names[m.material_index],
+                np.array(m.vertices, float).reshape(-1, 3),
+                np.array(m.indices, np.int64).reshape(-1, 3),
+            )
             for m in scene.meshes
             if names[m.material_index] in _MATERIALS
         ]

@@ -161,32 +161,58 @@ class _Kernel:
         return dr.select(lit, value, 0)
 
 
-@dr.syntax  # type: ignore[untyped-decorator]
 def _paths(kernel: _Kernel, ray: Any, sampler: Any) -> Any:
-    sky, sun, gloss = mi.Color3f(0), mi.Color3f(0), mi.Color3f(0)
-    albedo, normal, weight = mi.Color3f(1), mi.Vector3f(0), mi.Color3f(1)
-    depth = mi.UInt32(0)
-    active = dr.full(mi.Bool, True, dr.width(ray))
-    while active:
-        first = depth == 0
-        found = kernel.scene.ray_intersect_preliminary(ray, coherent=first, active=active)
-        escaped = active & ~found.is_valid()
-        sky += dr.select(escaped, weight * kernel.tame(kernel.escaped(ray.d), first), 0)
-        active &= found.is_valid()
-        hit = kernel.shader.shade(ray, found, active)
-        fresh = active & first
-        albedo = dr.select(fresh, hit.albedo + hit.mirror, albedo)
-        normal = dr.select(fresh, hit.frame.n, normal)
-        sky += dr.select(active, weight * kernel.tame(kernel.emitted(hit, active), first), 0)
-        sky += weight * kernel.lamplit(hit, sampler.next_float32(), fresh)
-        sunlit, mirrored = kernel.sunlit(hit, mi.Point2f(sampler.next_float32(), sampler.next_float32()), active)
-        sun += weight * kernel.tame(sunlit, first)
-        gloss += dr.select(first, mirrored, 0)
-        depth += 1
-        active &= depth < kernel.last
-        sample = mi.Point2f(sampler.next_float32(), sampler.next_float32())
-        light, factor = bounce(hit, sampler.next_float32(), sample)
-        ray = mi.Ray3f(hit.p + hit.geometric * GAP, hit.frame.to_world(light))
-        weight *= dr.select(active, factor, 0)
-        active &= (dr.max(weight) > 1e-3) & (dr.dot(hit.geometric, ray.d) > 0)
-    return sky, sun, gloss, albedo, normal
+    """Follow all paths to their ends in one symbolic loop; sky, sun, gloss, albedo and normal of each."""
+    black = mi.Color3f(0)
+    start = (
+        dr.full(mi.Bool, True, dr.width(ray)),
+        mi.UInt32(0),
+        ray,
+        sampler,
+        mi.Color3f(1),
+        black,
+        mi.Color3f(black),
+        mi.Color3f(black),
+        mi.Color3f(1),
+        mi.Vector3f(0),
+    )
+    end = dr.while_loop(start, lambda active, *_: active, lambda *state: _step(kernel, *state), label="paths")
+    return end[5:]
+
+
+def _step(
+    kernel: _Kernel,
+    active: Any,
+    depth: Any,
+    ray: Any,
+    sampler: Any,
+    weight: Any,
+    sky: Any,
+    sun: Any,
+    gloss: Any,
+    albedo: Any,
+    normal: Any,
+) -> tuple[Any, ...]:
+    """One surface hit of every path that is still under way."""
+    first = depth == 0
+    found = kernel.scene.ray_intersect_preliminary(ray, coherent=first, active=active)
+    escaped = active & ~found.is_valid()
+    sky = sky + dr.select(escaped, weight * kernel.tame(kernel.escaped(ray.d), first), 0)
+    active = active & found.is_valid()
+    hit = kernel.shader.shade(ray, found, active)
+    fresh = active & first
+    albedo = dr.select(fresh, hit.albedo + hit.mirror, albedo)
+    normal = dr.select(fresh, hit.frame.n, normal)
+    sky = sky + dr.select(active, weight * kernel.tame(kernel.emitted(hit, active), first), 0)
+    sky = sky + weight * kernel.lamplit(hit, sampler.next_float32(), fresh)
+    sunlit, mirrored = kernel.sunlit(hit, mi.Point2f(sampler.next_float32(), sampler.next_float32()), active)
+    sun = sun + weight * kernel.tame(sunlit, first)
+    gloss = gloss + dr.select(first, mirrored, 0)
+    depth = depth + 1
+    active = active & (depth < kernel.last)
+    sample = mi.Point2f(sampler.next_float32(), sampler.next_float32())
+    light, factor = bounce(hit, sampler.next_float32(), sample)
+    ray = mi.Ray3f(hit.p + hit.geometric * GAP, hit.frame.to_world(light))
+    weight = weight * dr.select(active, factor, 0)
+    active = active & (dr.max(weight) > 1e-3) & (dr.dot(hit.geometric, ray.d) > 0)
+    return active, depth, ray, sampler, weight, sky, sun, gloss, albedo, normal

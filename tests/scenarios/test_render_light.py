@@ -1,0 +1,135 @@
+"""Sun, glare, weather and exposure: what changes in the picture, and what must not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from perception.errors import WhiteoutError
+from scenarios.instant import Instant
+from scenarios.render.renderer import Renderer
+from scenarios.weather import PRESETS, Weather, preset
+from tests.scenarios.rendered import car, look, renderer, straight_map, view
+
+SMALL = view(96, 60)
+
+
+def brightness(picture: np.ndarray) -> float:
+    return float(picture.astype(float).mean())
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_gives_a_picture_of_its_own(name: str) -> None:
+    picture = look(name, at=SMALL).rgb()
+    assert picture.shape == (60, 96, 3)
+    assert picture.std() > 4
+    if name != "clear":
+        assert np.abs(picture.astype(int) - look("clear", at=SMALL).rgb()).mean() > 4
+
+
+def test_low_sun_on_packed_snow_glares() -> None:
+    shot = look("low-sun-snow", at=SMALL)
+    glare = shot.glare()
+    assert set(np.unique(glare)) <= {0, 255}
+    assert 0.01 < (glare > 0).mean() < 0.6
+    rows, columns = np.nonzero(glare)
+    assert rows.min() >= 24
+    assert 30 < columns.mean() < 66
+
+
+@pytest.mark.parametrize(
+    "weather",
+    [
+        preset("low-sun-snow", 180.0),
+        preset("clear"),
+        preset("overcast-snow"),
+        preset("night"),
+    ],
+    ids=["sun behind", "high sun", "clouds", "night"],
+)
+def test_without_a_low_sun_ahead_there_is_no_glare(weather: Weather) -> None:
+    assert (look(weather, at=SMALL).glare() > 0).mean() < 0.002
+
+
+def test_removing_the_glare_darkens_the_glare_and_little_else() -> None:
+    shot = look("low-sun-snow", at=SMALL)
+    change = shot.rgb().astype(float).mean(-1) - shot.rgb_without("glare").astype(float).mean(-1)
+    mask = shot.glare() > 0
+    assert change[mask].mean() > 8
+    assert abs(change[:20]).mean() < 0.15 * change[mask].mean()
+
+
+def test_removing_the_sun_leaves_skylight_at_the_same_exposure() -> None:
+    shot = look("clear", car(), at=SMALL)
+    with_sun, without = shot.rgb(), shot.rgb_without("sun")
+    ground = shot.depth() < 40
+    assert brightness(without[ground]) < 0.75 * brightness(with_sun[ground])
+    sky = np.isinf(shot.depth())
+    np.testing.assert_allclose(brightness(without[sky]), brightness(with_sun[sky]), atol=4)
+
+
+def test_overcast_has_no_sun_to_remove() -> None:
+    shot = look("overcast-snow", at=SMALL)
+    np.testing.assert_array_equal(shot.rgb(), shot.rgb_without("sun"))
+
+
+def test_another_word_is_refused() -> None:
+    with pytest.raises(WhiteoutError, match="'moon'"):
+        look("clear", at=SMALL).rgb_without("moon")
+
+
+def test_an_unknown_quality_is_refused() -> None:
+    with pytest.raises(WhiteoutError, match="physical, preview"):
+        Renderer(straight_map(), quality="nice")
+
+
+def test_a_sun_in_the_picture_whitens_it() -> None:
+    sky = look("low-sun-dry", at=SMALL).rgb()[:28, 38:58]
+    away = look(preset("low-sun-dry", 120.0), at=SMALL).rgb()[:28, 38:58]
+    assert (sky.min(-1) > 235).mean() > 0.1
+    assert (away.min(-1) > 235).mean() < (sky.min(-1) > 235).mean()
+
+
+def test_manual_exposure_follows_the_aperture() -> None:
+    pictures = []
+    for fstop in ("2.0", "8.0"):
+        attributes = {"exposure_mode": "manual", "fstop": fstop, "iso": "100", "shutter_speed": "200"}
+        pictures.append(look("clear", at=view(48, 30, attributes=attributes)).rgb())
+    assert brightness(pictures[1]) < 0.5 * brightness(pictures[0])
+
+
+def test_fog_hides_what_is_far_before_what_is_near() -> None:
+    clear, fog = look("clear", car(7, 38.0), car(8, 85.0, -1.75)), look("fog", car(7, 38.0), car(8, 85.0, -1.75))
+    near, far = clear.instance() == 7, clear.instance() == 8
+    contrast = [float(fog.rgb()[mask].astype(float).std()) for mask in (near, far)]
+    assert far.sum() > 5
+    assert contrast[1] < 0.4 * contrast[0]
+
+
+def test_snow_falls_elsewhere_in_the_next_frame() -> None:
+    first, again, later = (look("snowfall", frame=f, at=SMALL).rgb() for f in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert (np.abs(first.astype(int) - later) > 12).mean() > 0.005
+
+
+def test_brake_lights_shine() -> None:
+    dark = replace(car(x=38.0), lights=0)
+    braking = replace(dark, lights=8)
+    pictures = [look("overcast-snow", actor, at=SMALL).rgb().astype(int) for actor in (dark, braking)]
+    redder = (pictures[1] - pictures[0])[..., 0] - (pictures[1] - pictures[0])[..., 2]
+    assert redder.max() > 40
+
+
+def test_headlamps_light_the_road_at_night() -> None:
+    beam = view(96, 60, hidden=frozenset({7}), attributes={"exposure_mode": "manual", "fstop": "1.4", "iso": "800"})
+    road = [
+        brightness(look("night", replace(car(x=29.0), lights=lights), at=beam).rgb()[40:50, 30:66]) for lights in (0, 2)
+    ]
+    assert road[1] > road[0] + 10
+
+
+def test_weather_alone_does_not_move_the_labels() -> None:
+    shots = [renderer().shoot(Instant(1, 0.0, preset(n), (car(),)), SMALL) for n in ("clear", "overcast-snow")]
+    np.testing.assert_array_equal(shots[0].instance(), shots[1].instance())
