@@ -7,9 +7,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1
+
+GRACE = 20.0
+"""How long an orderly end may take before there is a hard one [s]."""
 
 
 def follow_parent() -> None:
@@ -35,3 +39,5 @@ def _wait_for_end_of_input() -> None:
     while os.read(0, 4096):
         continue
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(1)

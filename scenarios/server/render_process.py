@@ -6,11 +6,12 @@ It also means that a renderer that dies takes no server with it.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
-import sys
+import threading
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -20,8 +21,6 @@ from scenarios.maps.world_map import WorldMap
 from scenarios.server.pictures import render, visible
 from scenarios.server.wire import CallError
 from scenarios.weather import Weather
-
-PR_SET_PDEATHSIG = 1
 
 _log = logging.getLogger(__name__)
 
@@ -79,8 +78,7 @@ class RenderProcess:
 def work(pipe: Connection, world_map: WorldMap, quality: str, seed: int) -> None:
     """The renderer's end: build the scene, then do what is asked until the server is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's business
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_with_server, name="parent", daemon=True).start()
     newest: dict[int, Any] = {}
     renderer = _build(world_map, quality, seed)
     try:
@@ -90,6 +88,14 @@ def work(pipe: Connection, world_map: WorldMap, quality: str, seed: int) -> None
             pipe.send(_answer(renderer, newest, what, arguments))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
+
+
+def _end_with_server() -> None:
+    """Leave at once when the server is gone, also in the middle of a scene or a picture."""
+    server = multiprocessing.parent_process()
+    if server is not None:
+        multiprocessing.connection.wait([server.sentinel])
+        os._exit(1)
 
 
 def _build(world_map: WorldMap, quality: str, seed: int) -> Any:
