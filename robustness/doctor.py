@@ -14,6 +14,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from perception.errors import WhiteoutError
+
 REQUIRED: tuple[str, ...] = (
     "torch", "torchvision", "carla", "mitsuba", "pyoidn", "karellen-llvm-core", "roadgen", "assimp_py", "captum",
     "albumentations", "faster-coco-eval", "lightning-fabric", "numpy", "pyarrow",
@@ -71,17 +73,26 @@ def packages() -> list[Finding]:
 
 def devices() -> list[Finding]:
     """LLVM for the renderer, CUDA for torch."""
-    from scenarios.render.mitsuba_setup import find_llvm
+    return [_llvm(), _cuda()]
 
-    library = find_llvm()
-    missing = Finding("LLVM", "not found", "pip install karellen-llvm-core")
-    llvm = Finding("LLVM", library.name) if library else missing
+
+def _llvm() -> Finding:
     try:
-        torch = importlib.import_module("torch")
+        from scenarios.render.mitsuba_setup import llvm_library, variant
+    except (WhiteoutError, ImportError) as error:
+        return Finding("renderer", str(error), "make install")
+    library = llvm_library()
+    if library is None:
+        return Finding("LLVM", "not found", "pip install karellen-llvm-core")
+    return Finding("LLVM", f"{library.name}; the renderer uses {variant()}")
+
+
+def _cuda() -> Finding:
+    try:
+        import torch
     except ImportError:
-        return [llvm]
-    cuda = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none; the CPU does the work"
-    return [llvm, Finding("CUDA device", cuda)]
+        return Finding("CUDA device", "unknown without torch", required=False)
+    return Finding("CUDA device", torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none; the CPU works")
 
 
 def shadows() -> list[Finding]:

@@ -159,11 +159,19 @@ def _clipped(triangle: Float[ndarray, "3 3"]) -> Float[ndarray, "k 3 3"]:
     return np.array([[kept[0], kept[i], kept[i + 1]] for i in range(1, len(kept) - 1)])
 
 
-def _filled(camera: Camera, polygons: Float[ndarray, "m 3 2"]) -> Bool[ndarray, "height width"]:
-    """Pixels whose centre lies in one of the triangles (to a sixteenth of a pixel)."""
-    mask = np.zeros((camera.height, camera.width), np.uint8)
-    limit = 8 * max(camera.width, camera.height)
-    fixed = np.round((np.clip(polygons, -limit, limit) - 0.5) * 16).astype(np.int32)
+FINE = 5
+"""A silhouette is drawn this much finer than the picture, for OpenCV fills every pixel that an edge touches."""
+
+
+def _filled(camera: Camera, polygons: Float[ndarray, "m 3 2"]) -> Bool[ndarray, "rows columns"]:
+    """Pixels of the picture whose centre lies in one of the triangles, within the rectangle that they take up."""
+    size = np.array([camera.width, camera.height])
+    low = np.clip(np.floor(polygons.min((0, 1))), 0, size - 1).astype(int)
+    high = np.clip(np.ceil(polygons.max((0, 1))), low + 1, size).astype(int)
+    width, height = (high - low) * FINE
+    mask = np.zeros((height, width), np.uint8)
+    limit = 8 * FINE * int(size.max())
+    fixed = np.round((np.clip((polygons - low) * FINE, -limit, limit) - 0.5) * 16).astype(np.int32)
     for triangle in fixed:
         cv2.fillConvexPoly(mask, triangle, 1, lineType=cv2.LINE_8, shift=4)
-    return mask > 0
+    return mask[FINE // 2 :: FINE, FINE // 2 :: FINE] > 0
