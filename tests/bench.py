@@ -43,7 +43,7 @@ def main() -> None:
 def attack_rates() -> list[tuple[str, float, str]]:
     """PGD against its floor: the same forward and backward passes with nothing around them."""
     keep_memory()
-    model = load_model("reference").requires_grad_(requires_grad=False)
+    model = load_model("reference").requires_grad_(False)
     frames = [scenes.frame(seed, width=PICTURE[0], height=PICTURE[1]) for seed in range(2)]
     images = torch.stack([torch.from_numpy(f.image).permute(2, 0, 1).float() / 255 for f in frames])
     wish = objective("all", model, frames)
@@ -51,7 +51,7 @@ def attack_rates() -> list[tuple[str, float, str]]:
 
     def floor() -> None:
         for _ in range(steps):
-            leaf = images.clone().requires_grad_(requires_grad=True)
+            leaf = images.clone().requires_grad_(True)
             wish(leaf).sum().backward()  # type: ignore[no-untyped-call]
 
     def attack() -> None:

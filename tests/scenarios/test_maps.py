@@ -10,7 +10,7 @@ import carla
 import pytest
 import roadgen
 from defusedxml.ElementTree import fromstring
-from qc_baselib import Configuration, Result, StatusType  # type: ignore[import-untyped]
+from qc_baselib import Configuration, Result, StatusType
 from qc_opendrive import constants
 from qc_opendrive import main as qc
 
