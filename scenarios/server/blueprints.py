@@ -8,14 +8,10 @@ from functools import cache
 from typing import Any
 
 from scenarios.actor_sizes import EXTENTS, KINDS, WHEELS
+from scenarios.render.classes import class_of
 from scenarios.server import blueprint_attributes as attributes
 from scenarios.server.blueprint_attributes import BOOL, COLOR, FLOAT, INT, STRING, Attribute, choice, constant
 from scenarios.server.geometry import NO_BOX, BoundingBox, Vector
-
-SEMANTIC_TAGS = {"car": 14, "truck": 15, "van": 14, "bus": 16, "motorcycle": 18, "bicycle": 19}
-"""CARLA's CityObjectLabel by the base type of a vehicle."""
-
-WALKER_TAG, PROP_TAG = 12, 20
 
 
 @dataclass(frozen=True)
@@ -119,9 +115,8 @@ def _vehicles() -> Iterable[Blueprint]:
             choice("sticky_control", BOOL, "true"),
             choice("terramechanics", BOOL, "false"),
         )
-        tags = (SEMANTIC_TAGS[kind],)
         drivetrain = SPORTS_CAR if blueprint in _STRONG else _DRIVETRAINS[kind]
-        yield Blueprint(blueprint, _named(blueprint, *own), _standing(blueprint), tags, drivetrain)
+        yield Blueprint(blueprint, _named(blueprint, *own), _standing(blueprint), (class_of(blueprint),), drivetrain)
 
 
 def _walkers() -> Iterable[Blueprint]:
@@ -137,14 +132,14 @@ def _walkers() -> Iterable[Blueprint]:
             choice("is_invincible", BOOL, "true"),
             choice("use_wheelchair", BOOL, "false"),
         )
-        yield Blueprint(blueprint, _named(blueprint, *own), BoundingBox(Vector(), extent), (WALKER_TAG,))
+        yield Blueprint(blueprint, _named(blueprint, *own), BoundingBox(Vector(), extent), (class_of(blueprint),))
 
 
 def _props() -> Iterable[Blueprint]:
     for blueprint in _of_kind("prop"):
         longest = 2 * max(EXTENTS[blueprint])
         own = constant("size", STRING, "small" if longest < 1 else "medium" if longest < 2.5 else "big")
-        yield Blueprint(blueprint, _named(blueprint, own), _standing(blueprint), (PROP_TAG,))
+        yield Blueprint(blueprint, _named(blueprint, own), _standing(blueprint), (class_of(blueprint),))
 
 
 def _sensors() -> Iterable[Blueprint]:

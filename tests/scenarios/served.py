@@ -10,7 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
-LIMIT = 120.0
+LIMIT = 240.0
 """How long a script may take [s]."""
 
 

@@ -15,7 +15,7 @@ from scenarios.server.launch import ServerProcess, start_server
 from scenarios.server.pictures import Order, bgra, encode_depth, encode_labels, shared_views
 from tests.scenarios.served import run
 
-CAR = 14
+TRUCK = 15
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_labels_show_the_vehicle_ahead(server: ServerProcess, seen: dict[str, An
     ids = instances[..., 1].astype(int) + 256 * instances[..., 0].astype(int)
     van = ids == seen["other"]
     assert 20 < van.sum() < 3000
-    assert set(np.unique(tags[van])) == {CAR}
+    assert set(np.unique(tags[van])) == {TRUCK}
     blue, green, red, _ = np.moveaxis(image(seen, "depth").astype(float), -1, 0)
     metres = (red + 256 * green + 65536 * blue) / (2**24 - 1) * 1000
     assert np.median(metres[van]) == pytest.approx(seen["distance"] - 1.2 - 2.9, abs=0.6)
