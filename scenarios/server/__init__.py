@@ -2,5 +2,5 @@
 
 Start with `server.py` (sockets and the free-running clock), then `simulation.py` (the one owner of all state) and
 `world.py` (what a step does). `calls/` answers one RPC per function; `wire.py` and `streams.py` know the bytes;
-`launch.py` starts the whole as a child process. What is answered, and what is not: docs/carla-server.md.
+`cameras.py` orders pictures from the renderer's own process; `launch.py` starts the whole as a child process.
 """

@@ -18,7 +18,7 @@ from perception.errors import WhiteoutError
 START_LIMIT = 60.0
 """How long a server may take until it answers [s]."""
 
-STOP_LIMIT = 10.0
+STOP_LIMIT = 20.0
 """How long it may take to end before it is killed [s]."""
 
 _QUOTED_LINES = 15

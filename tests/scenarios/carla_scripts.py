@@ -396,7 +396,7 @@ def inertial(port: int) -> dict[str, Any]:
 def pictures(port: int, frames: int = 2) -> dict[str, Any]:
     """All cameras at one place, and one that looks every other frame; hashes of what they send."""
     client = connect(port)
-    client.set_timeout(90.0)
+    client.set_timeout(200.0)
     world = client.get_world()
     synchronous(world)
     blueprints, place = world.get_blueprint_library(), world.get_map().get_spawn_points()[3]
