@@ -29,6 +29,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--seed", type=int, default=0, help="of weights, order and variations (default %(default)s)")
     train.add_argument("--backbone", default="mobilenet_v3_large", help="feature extractor (default %(default)s)")
     train.add_argument("--size", type=_size, default=(480, 288), metavar="WxH", help="input size (default 480x288)")
+    train.add_argument("--init", type=Path, metavar="W.safetensors", help="weights to begin with (default: random)")
     train.add_argument("--checkpoint-every", type=_positive, default=100, metavar="N", help="steps between checkpoints")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out, if there is one")
     train.add_argument("--threads", type=_positive, default=None, help="processor threads (default: all cores)")
@@ -60,6 +61,7 @@ def run_train(args: argparse.Namespace) -> int:
         args.out,
         config,
         model_config=ModelConfig(backbone=args.backbone, input_width=width, input_height=height),
+        init=args.init,
         val=_open(args.val),
         resume=args.resume,
         command=shlex.join(["whiteout", *sys.argv[1:]]),

@@ -27,7 +27,7 @@ from perception.errors import WhiteoutError
 from perception.inference import evaluate_model
 from perception.model import LaneDetectionModel
 from perception.samples import Batch, Sample, load_samples, make_batch
-from perception.weights import Card, load_model, save_model
+from perception.weights import Card, load_model, read_card, save_model
 
 LOSS_WEIGHTS: Mapping[str, float] = {"objects": 1.0, "boxes": 1.0, "lanes_exist": 2.0, "lanes_position": 0.5}
 """How much each of the model's losses counts."""
@@ -86,11 +86,14 @@ def train(
     config: TrainConfig,
     *,
     model_config: ModelConfig | None = None,
+    init: Path | None = None,
     val: Sequence[Drive] = (),
     resume: bool = False,
     command: str = "",
 ) -> Card:
     """Train on `drives`, write weights and card to `out`, and return the card.
+
+    With `init`, training begins at those weights, and their configuration holds, instead of at random ones.
 
     The card's metrics are those of the written weights on `val`, or on `drives` if there is none.
     """
@@ -100,8 +103,10 @@ def train(
         raise WhiteoutError(f"{out}: weights are written as safetensors; let the name end in .safetensors.")
     keep_memory()
     fabric = Fabric(accelerator="cpu", devices=1, precision=_precision(config.precision))
-    inputs = describe(drives, val, config, model_config or ModelConfig())
-    state = start(config, model_config or ModelConfig())
+    state = start(config, model_config or ModelConfig(), init)
+    inputs = describe(drives, val, config, state.model.config)
+    if init is not None:
+        inputs["init"] = {"weights_hash": state.model.weights_hash(), "facts": read_card(init).facts}
     if resume and checkpoint_path(out).exists():
         state.step = load_checkpoint(checkpoint_path(out), state.modules, state.optimizer, inputs)
     facts: dict[str, object] = {**inputs, "command": command, "versions": _versions()}
@@ -115,10 +120,11 @@ def train(
     return card
 
 
-def start(config: TrainConfig, model_config: ModelConfig) -> State:
-    """Fresh weights and optimiser."""
+def start(config: TrainConfig, model_config: ModelConfig, init: Path | None = None) -> State:
+    """Fresh weights, or those of `init`, and a fresh optimiser."""
     torch.manual_seed(config.seed)
-    model = LaneDetectionModel(model_config).to(memory_format=torch.channels_last)
+    fresh = LaneDetectionModel(model_config) if init is None else load_model(init).requires_grad_(True)
+    model = fresh.to(memory_format=torch.channels_last)
     kernels = [value for value in model.parameters() if value.ndim >= 2]
     vectors = [value for value in model.parameters() if value.ndim < 2]
     groups = [{"params": kernels, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
