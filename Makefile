@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 OUT    ?= out/report
 WORKERS ?= $(shell nproc)
 
-.PHONY: help install report test lint fmt serve bench drives weights pictures clean
+.PHONY: help install report test lint fmt serve bench drives weights clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what each target does
