@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from perception.weights import load_model
+from robustness.gradcam import layer_of
 from robustness.plan import GradCamPlan, PgdPlan, Plan
 from robustness.provenance import code_version, digest
 from scenarios.maps.world_map import load_map
@@ -145,6 +146,8 @@ Cell = DriveCell | ScoreCell | AttackCell | AuditCell
 def expand(plan: Plan) -> tuple[Cell, ...]:
     """Every cell of a plan: drives first, those of one map together."""
     models = [model_ref(name) for name in plan.models]
+    for name, audit in ((name, audit) for name in plan.models for audit in plan.audits):
+        layer_of(load_model(name), audit.grad_cam.layer)
     drives = drive_cells(plan)
     cells: list[Cell] = [*sorted(drives, key=lambda drive: (drive.map, drive.run, drive.weather))]
     for drive in drives:

@@ -89,8 +89,14 @@ def restrict(sample: Sample, runs: tuple[tuple[str, int], ...]) -> Sample:
 def compared(here: Sample, there: Sample, name: str, relation: str) -> Interval:
     """A metric here against there, paired by run: "ratio" or "difference"."""
     mine, theirs = common(here, there)
-    ends = intervals(mine, [name])[name], intervals(theirs, [name])[name]
-    return paired(estimator(name, mine), estimator(name, theirs), ends, runs=len(mine.runs), relation=relation)
+    return paired(
+        estimator(name, mine),
+        estimator(name, theirs),
+        lambda: (intervals(mine, [name])[name], intervals(theirs, [name])[name]),
+        runs=len(mine.runs),
+        frames=int(min(mine.frames.sum(), theirs.frames.sum())),
+        relation=relation,
+    )
 
 
 def loss_p(here: Sample, there: Sample, name: str) -> float:

@@ -48,10 +48,18 @@ def estimate(estimator: Estimator, *, runs: int, frames: int, trials: float) -> 
     return Interval(value, low, high, runs, frames, "all runs alike")
 
 
-def paired(here: Estimator, there: Estimator, ends: tuple[Interval, Interval], *, runs: int, relation: str) -> Interval:
-    """`here` compared with `there` on the same runs: "ratio" or "difference"; `ends` are their own intervals.
+def paired(
+    here: Estimator,
+    there: Estimator,
+    ends: Callable[[], tuple[Interval, Interval]],
+    *,
+    runs: int,
+    frames: int,
+    relation: str,
+) -> Interval:
+    """`here` compared with `there` on the same runs: "ratio" or "difference".
 
-    Where resampling shows no spread, the ends of the two intervals are combined at their worst.
+    Where resampling shows no spread, their own intervals, which `ends` gives, are combined at their worst.
     """
     combine = np.divide if relation == "ratio" else np.subtract
 
@@ -61,16 +69,16 @@ def paired(here: Estimator, there: Estimator, ends: tuple[Interval, Interval], *
         return np.where(np.isfinite(found), found, np.nan)
 
     value = float(compare(np.ones((1, runs)))[0]) if runs else float("nan")
-    frames = min(end.frames for end in ends)
     if not np.isfinite(value) or runs < 2:
-        return Interval(value, float("nan"), float("nan"), runs, frames, "too few runs in common")
+        return Interval(value, float("nan"), float("nan"), runs, frames, "too little in common")
     low, high, spread = bootstrap(compare, runs)
-    if not spread:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            low = float(combine(ends[0].low, np.float64(ends[1].high)))
-            high = float(combine(ends[0].high, np.float64(ends[1].low)))
-        return Interval(value, low, high, runs, frames, "all runs alike: both intervals at their worst")
-    return Interval(value, low, high, runs, frames, "paired BCa bootstrap over runs")
+    if spread:
+        return Interval(value, low, high, runs, frames, "paired BCa bootstrap over runs")
+    mine, theirs = ends()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low = float(combine(mine.low, np.float64(theirs.high)))
+        high = float(combine(mine.high, np.float64(theirs.low)))
+    return Interval(value, low, high, runs, frames, "all runs alike: both intervals at their worst")
 
 
 def mean_over_runs(values: Sequence[float], frames: int) -> Interval:

@@ -76,7 +76,7 @@ def test_pairing_takes_out_what_runs_share() -> None:
     easy = np.array([100.0, 20, 80, 40, 90, 30, 70, 50])
     here, there = Ratio(0.9 * easy + [0, 1] * 4, np.full(8, 100.0), "mean"), Ratio(easy, np.full(8, 100.0), "mean")
     ends = tuple(estimate(e, runs=8, frames=8, trials=8.0) for e in (here, there))
-    interval = paired(here, there, (ends[0], ends[1]), runs=8, relation="ratio")
+    interval = paired(here, there, lambda: (ends[0], ends[1]), runs=8, frames=8, relation="ratio")
     assert 0.89 < interval.low < interval.value < interval.high < 0.95
     assert ends[0].high - ends[0].low > 0.2
 

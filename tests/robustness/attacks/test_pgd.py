@@ -78,7 +78,8 @@ def test_stored_pictures_stay_in_the_ball_and_on_whole_levels(eps: int, seed: in
     levels = stored * LEVELS
     assert torch.allclose(levels, levels.round(), atol=1e-4)
     assert int((levels.round() - (images * LEVELS).round()).abs().max()) <= eps
-    assert float(stored.min()) >= 0 and float(stored.max()) <= 1
+    assert float(stored.min()) >= 0
+    assert float(stored.max()) <= 1
 
 
 def classifier() -> nn.Sequential:
