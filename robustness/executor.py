@@ -98,9 +98,11 @@ def execute(
     """
     everything = list(cells)
     missing = [cell for cell in everything if not store.has(cell)]
+    if not missing:
+        return ()
     drives = {cell.key for cell in everything if isinstance(cell, DriveCell)} - {cell.key for cell in missing}
     queue = Queue(store, missing, played=drives)
-    with _pool(min(workers, max(1, len(missing))), store) as pool:
+    with _pool(min(workers, len(missing)), store) as pool:
         _assign(pool, queue)
         while any(worker.cell is not None for worker in pool):
             for worker in _heard(pool):
