@@ -51,7 +51,7 @@ class Scenario:
     @property
     def source_hash(self) -> str:
         """SHA-256 of the file that the script is in."""
-        return hashlib.sha256(Path(inspect.getfile(self.run)).read_bytes()).hexdigest()
+        return hashlib.sha256(Path(inspect.getfile(inspect.unwrap(self.run))).read_bytes()).hexdigest()
 
 
 def scenario_names() -> tuple[str, ...]:
