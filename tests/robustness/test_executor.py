@@ -100,7 +100,7 @@ def members(session: int) -> list[int]:
     return found
 
 
-def wait_for(condition: object, patience: float = 90.0) -> None:
+def wait_for(condition: object, patience: float = 240.0) -> None:
     """Until `condition()` holds."""
     assert callable(condition)
     end = time.monotonic() + patience
