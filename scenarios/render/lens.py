@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Complex, Float, Float32, UInt8
 from numpy import ndarray
 from scipy.fft import irfft2, next_fast_len, rfft2
 
@@ -76,10 +76,10 @@ def spread(radiance: Float[ndarray, "height width 3"]) -> Float32[ndarray, "heig
     return np.asarray(np.maximum((1 - SCATTERED) * radiance + SCATTERED * scattered, 0), np.float32)
 
 
-_KERNELS: dict[tuple[int, int, int], Float[ndarray, "h w"]] = {}
+_KERNELS: dict[tuple[int, int, int], Complex[ndarray, "h w"]] = {}
 
 
-def _kernel(size: tuple[int, int], width: int) -> Float[ndarray, "h w"]:
+def _kernel(size: tuple[int, int], width: int) -> Complex[ndarray, "h w"]:
     """Transform of the spread function: a narrow bloom and the 1 / angle^2 veil, one together."""
     key = (*size, width)
     if key not in _KERNELS:
