@@ -84,7 +84,11 @@ class Renderer:
         kind, place = self._finder.tile(np.asarray(points, np.float64) * FLIP)
         return self._tiles.cover_at(kind, place)
 
-    def prepare(self, instant: Instant, view: View) -> tuple[Scene, Sky, Light, Shader]:
+    def sky(self, weather: Weather) -> Sky:
+        """Sky and sun of a weather."""
+        return self._sky_of(weather)[0]
+
+    def prepare(self, instant: Instant, view: View) -> tuple[Scene, Light, Shader]:
         """Put actors, weather and light in place for a picture."""
         self._tiles.set_weather(instant.weather)
         actors = [actor for actor in instant.actors if actor.id not in view.hidden]
@@ -104,7 +108,7 @@ class Renderer:
             self._tiles,
             instant.weather.snow_cover,
         )
-        return self._scene, sky, light, shader
+        return self._scene, light, shader
 
     def cover_on_tile(self, points: Float[ndarray, "n 3"], place: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
         """Snow cover at points (renderer axes) whose place on the lane tile is known, NaN where they lie on none."""

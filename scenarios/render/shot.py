@@ -19,14 +19,19 @@ from scenarios.render.frames import camera_of
 from scenarios.render.labels import Labels, Visibility, label, visibility
 from scenarios.render.lens import Exposure, develop, meter, sun_veil
 from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.scene import Scene
+from scenarios.render.shading import Shader
 from scenarios.render.sky import Sky
-from scenarios.render.tracer import SUN_RADIUS, Traced, trace
+from scenarios.render.tracer import SUN_RADIUS, Light, Traced, trace
 
 if TYPE_CHECKING:
     from scenarios.render.renderer import Renderer
 
 GLARE_THRESHOLD = 0.5
-"""A pixel is glare where the sun's mirror image on the ground adds more than this share of the light without it."""
+"""A pixel is glare where the sun's mirror image on the ground adds more than this share of the light without it ..."""
+GLARE_SIGNAL = 0.4
+"""... and is bright in the picture: radiance times exposure above this (1 is about white). Dry asphalt under a high sun
+also mirrors more than it scatters, but stays dark."""
 SUN_RAYS = 64
 
 
@@ -71,26 +76,30 @@ class Shot:
         return self._labels.instance
 
     def glare(self) -> UInt8[ndarray, "height width"]:
-        """255 where the sun mirrored by the ground adds more than GLARE_THRESHOLD of the remaining light, else 0."""
+        """255 where the sun mirrored by the ground dazzles (GLARE_THRESHOLD and GLARE_SIGNAL), else 0."""
         if not self._traced.gloss.any():
             return np.zeros((self.view.height, self.view.width), np.uint8)
         with_it, without = (picture.mean(-1) for picture in (self._full, self._matte))
-        return np.where(with_it > (1 + GLARE_THRESHOLD) * without + 1e-6, 255, 0).astype(np.uint8)
+        added = with_it > (1 + GLARE_THRESHOLD) * without + 1e-6
+        return np.where(added & (with_it * self._exposure.gain > GLARE_SIGNAL), 255, 0).astype(np.uint8)
 
     def visibility(self) -> tuple[Visibility, ...]:
         """What is seen of every actor in the view, by id."""
-        labels = self._labels
-        return visibility(self.camera, self._pieces, labels.instance)
+        instance = self._labels.instance
+        scene, *_ = self._prepared()
+        return visibility(self.camera, scene.matrices, instance)
 
-    def _prepared(self) -> tuple[Any, Sky, Any, Any]:
+    @cached_property
+    def _sky(self) -> Sky:
+        return self._renderer.sky(self.instant.weather)
+
+    def _prepared(self) -> tuple[Scene, Light, Shader]:
         return self._renderer.prepare(self.instant, self.view)
 
     @cached_property
     def _traced(self) -> Traced:
-        scene, sky, light, shader = self._prepared()
-        self._sky = sky
+        scene, light, shader = self._prepared()
         quality = self._renderer.quality
-        self._sun_seen = self._visible_share(scene.mitsuba, sky)
         seed = self._renderer.seed_of(self.instant, self.view)
         return trace(
             scene.mitsuba, self.camera, light, shader, samples=quality.samples, bounces=quality.bounces, seed=seed
@@ -99,7 +108,6 @@ class Shot:
     @cached_property
     def _labels(self) -> Labels:
         scene, *_ = self._prepared()
-        self._pieces = dict(scene.matrices)
         classes = {actor.id: class_of(actor.blueprint) for actor in self.instant.actors}
         return label(scene, self.camera, classes, self._renderer.cover_on_tile)
 
@@ -122,8 +130,9 @@ class Shot:
 
     @cached_property
     def _veil(self) -> Float32[ndarray, "height width 3"]:
-        self._traced  # noqa: B018  (finds out how much of the sun is seen)
-        return sun_veil(self.camera, self._sky.sun, self._sky.sun_irradiance, self._sun_seen)
+        scene, *_ = self._prepared()
+        seen = self._visible_share(scene.mitsuba, self._sky)
+        return sun_veil(self.camera, self._sky.sun, self._sky.sun_irradiance, seen)
 
     def _developed(
         self, radiance: Float[ndarray, "height width 3"], veil: Float[ndarray, "height width 3"]

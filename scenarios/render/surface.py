@@ -42,14 +42,14 @@ TILES = (
 """Lane, verge, junction."""
 
 
-def noise(size: TileSize, along: float, across: float, rng: np.random.Generator) -> Float[ndarray, "rows columns"]:
+def noise(size: TileSize, along: float, across: float, rng: np.random.Generator) -> Float32[ndarray, "rows columns"]:
     """Periodic Gaussian noise of unit variance whose blots are `along` x `across` metres large."""
     white = np.fft.rfft2(rng.standard_normal((size.rows, size.columns)))
     fx = np.fft.rfftfreq(size.columns, size.length / size.columns)[None, :]
     fy = np.fft.fftfreq(size.rows, size.width / size.rows)[:, None]
     field = np.fft.irfft2(white * np.exp(-2 * ((fx * along) ** 2 + (fy * across) ** 2)), s=(size.rows, size.columns))
     field -= field.mean()
-    return np.asarray(field / field.std())
+    return np.asarray(field / field.std(), np.float32)
 
 
 def step(low: float, high: float, value: Float[ndarray, "..."]) -> Float[ndarray, "..."]:

@@ -86,10 +86,11 @@ def test_an_unknown_quality_is_refused() -> None:
 
 
 def test_a_sun_in_the_picture_whitens_it() -> None:
-    sky = look("low-sun-dry", at=SMALL).rgb()[:28, 38:58]
-    away = look(preset("low-sun-dry", 120.0), at=SMALL).rgb()[:28, 38:58]
-    assert (sky.min(-1) > 235).mean() > 0.1
-    assert (away.min(-1) > 235).mean() < (sky.min(-1) > 235).mean()
+    ahead, away = (look(preset("low-sun-dry", azimuth), at=SMALL).rgb().astype(float) for azimuth in (0.0, 150.0))
+    at_sun, corner = (slice(19, 27), slice(44, 52)), (slice(0, 8), slice(0, 12))
+    assert brightness(ahead[at_sun]) > 240
+    assert brightness(ahead[at_sun]) > brightness(ahead[corner]) + 15
+    assert abs(brightness(away[at_sun]) - brightness(away[corner])) < 15
 
 
 def test_manual_exposure_follows_the_aperture() -> None:
@@ -101,7 +102,8 @@ def test_manual_exposure_follows_the_aperture() -> None:
 
 
 def test_fog_hides_what_is_far_before_what_is_near() -> None:
-    clear, fog = look("clear", car(7, 38.0), car(8, 85.0, -1.75)), look("fog", car(7, 38.0), car(8, 85.0, -1.75))
+    cars = (car(7, 40.0, 5.0), car(8, 75.0))
+    clear, fog = (look(weather, *cars) for weather in ("clear", "fog"))
     near, far = clear.instance() == 7, clear.instance() == 8
     contrast = [float(fog.rgb()[mask].astype(float).std()) for mask in (near, far)]
     assert far.sum() > 5
@@ -119,7 +121,7 @@ def test_brake_lights_shine() -> None:
     braking = replace(dark, lights=8)
     pictures = [look("overcast-snow", actor, at=SMALL).rgb().astype(int) for actor in (dark, braking)]
     redder = (pictures[1] - pictures[0])[..., 0] - (pictures[1] - pictures[0])[..., 2]
-    assert redder.max() > 40
+    assert redder.max() > 20
 
 
 def test_headlamps_light_the_road_at_night() -> None:

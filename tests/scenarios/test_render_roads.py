@@ -85,7 +85,7 @@ def test_tracks_are_barer_than_what_lies_between_them() -> None:
     tiles.set_weather(Weather())
     assert max(c.max() for c in tiles.cover) == 0
     tiles.set_weather(Weather(snow_cover=1.0, temperature=-5.0))
-    assert min(c.mean() for c in tiles.cover) > 0.97
+    assert min(c.mean() for c in tiles.cover) > 0.93
 
 
 def test_axes_are_turned_once_and_rightly() -> None:
