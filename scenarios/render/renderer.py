@@ -88,27 +88,31 @@ class Renderer:
         """Sky and sun of a weather."""
         return self._sky_of(weather)[0]
 
-    def prepare(self, instant: Instant, view: View) -> tuple[Scene, Light, Shader]:
-        """Put actors, weather and light in place for a picture."""
+    def place(self, instant: Instant, view: View) -> Scene:
+        """The scene with an instant's actors and weather in place; free where they are there already."""
         self._tiles.set_weather(instant.weather)
-        actors = [actor for actor in instant.actors if actor.id not in view.hidden]
         if self._placed is None or self._placed[0] is not instant or self._placed[1] != view.hidden:
+            actors = [actor for actor in instant.actors if actor.id not in view.hidden]
             self._scene.place(actors, scenery_bits(instant.weather), season_of(instant.weather))
             self._placed = (instant, view.hidden)
+        return self._scene
+
+    def prepare(self, instant: Instant, view: View) -> tuple[Scene, Light, Shader]:
+        """What tracing a picture takes: the scene in place, its light and its materials."""
+        scene = self.place(instant, view)
         sky, sky_texture = self._sky_of(instant.weather)
-        camera = camera_of(view)
-        lamps = lamps_of(instant, self._world.street_lamps, camera.position)
+        lamps = lamps_of(instant, self._world.street_lamps, camera_of(view).position)
         light = Light(sky_texture, sky.sun, sky.sun_irradiance, lamps, LAMP_COLORS)
         shader = Shader(
-            self._scene.buffers,
+            scene.buffers,
             self._table.rows(),
-            self._scene.first_face,
-            self._scene.placement,
-            self._scene.lamp_bits,
+            scene.first_face,
+            scene.placement,
+            scene.lamp_bits,
             self._tiles,
             instant.weather.snow_cover,
         )
-        return self._scene, light, shader
+        return scene, light, shader
 
     def cover_on_tile(self, points: Float[ndarray, "n 3"], place: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
         """Snow cover at points (renderer axes) whose place on the lane tile is known, NaN where they lie on none."""

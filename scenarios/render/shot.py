@@ -20,9 +20,8 @@ from scenarios.render.labels import Labels, Visibility, label, visibility
 from scenarios.render.lens import Exposure, develop, meter, sun_veil
 from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.render.scene import Scene
-from scenarios.render.shading import Shader
 from scenarios.render.sky import Sky
-from scenarios.render.tracer import SUN_RADIUS, Light, Traced, trace
+from scenarios.render.tracer import SUN_RADIUS, Traced, trace
 
 if TYPE_CHECKING:
     from scenarios.render.renderer import Renderer
@@ -86,19 +85,18 @@ class Shot:
     def visibility(self) -> tuple[Visibility, ...]:
         """What is seen of every actor in the view, by id."""
         instance = self._labels.instance
-        scene, *_ = self._prepared()
-        return visibility(self.camera, scene.matrices, instance)
+        return visibility(self.camera, self._scene().matrices, instance)
 
     @cached_property
     def _sky(self) -> Sky:
         return self._renderer.sky(self.instant.weather)
 
-    def _prepared(self) -> tuple[Scene, Light, Shader]:
-        return self._renderer.prepare(self.instant, self.view)
+    def _scene(self) -> Scene:
+        return self._renderer.place(self.instant, self.view)
 
     @cached_property
     def _traced(self) -> Traced:
-        scene, light, shader = self._prepared()
+        scene, light, shader = self._renderer.prepare(self.instant, self.view)
         quality = self._renderer.quality
         seed = self._renderer.seed_of(self.instant, self.view)
         return trace(
@@ -107,9 +105,8 @@ class Shot:
 
     @cached_property
     def _labels(self) -> Labels:
-        scene, *_ = self._prepared()
         classes = {actor.id: class_of(actor.blueprint) for actor in self.instant.actors}
-        return label(scene, self.camera, classes, self._renderer.cover_on_tile)
+        return label(self._scene(), self.camera, classes, self._renderer.cover_on_tile)
 
     @cached_property
     def _full(self) -> Float32[ndarray, "height width 3"]:
@@ -130,8 +127,7 @@ class Shot:
 
     @cached_property
     def _veil(self) -> Float32[ndarray, "height width 3"]:
-        scene, *_ = self._prepared()
-        seen = self._visible_share(scene.mitsuba, self._sky)
+        seen = self._visible_share(self._scene().mitsuba, self._sky)
         return sun_veil(self.camera, self._sky.sun, self._sky.sun_irradiance, seen)
 
     def _developed(
