@@ -7,12 +7,13 @@ import logging
 import os
 import signal
 import sys
-import threading
-from types import FrameType
 
 from scenarios.cli import add_serve_options
 from scenarios.server.parent import follow_parent
 from scenarios.server.server import running
+
+ENDS = (signal.SIGINT, signal.SIGTERM)
+"""Signals that end a server."""
 
 
 def serve(args: argparse.Namespace, *, ready_fd: int | None = None, warm: bool = True) -> int:
@@ -23,13 +24,7 @@ def serve(args: argparse.Namespace, *, ready_fd: int | None = None, warm: bool =
         ready_fd: file descriptor that is told the port once it can be used.
         warm: build the scene at once, not only when the first camera appears.
     """
-    stop = threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the shape of a handler
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
+    told = _listen_for_signals()
     with running(args.map, host=args.host, port=args.port, quality=args.quality, seed=args.seed) as server:
         name = server.simulation.world.map.name
         print(f"CARLA 0.9.16 server on {server.host}:{server.port}, map {name}; Ctrl-C stops it", flush=True)
@@ -38,8 +33,23 @@ def serve(args: argparse.Namespace, *, ready_fd: int | None = None, warm: bool =
         if ready_fd is not None:
             os.write(ready_fd, f"{server.port}\n".encode())
             os.close(ready_fd)
-        stop.wait()
+        while os.read(told, 1)[0] not in ENDS:
+            continue  # another signal
     return 0
+
+
+def _listen_for_signals() -> int:
+    """A file descriptor that gives each signal's number.
+
+    The system may hand a signal to any thread, and Python runs its handler only once the main thread wakes up: reading
+    wakes it.
+    """
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell)
+    for number in ENDS:
+        signal.signal(number, lambda *_: None)
+    return told
 
 
 def main() -> int:
