@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ TIMEOUT = 300.0
 
 GREETING_TIMEOUT = 20.0
 """How long a server may take to answer at all [s]."""
+
+PULSE = 3.0
+"""How often a server that somebody else started is asked whether it lives [s]."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def connect(
         fresh = address is None and server is None
         if address is not None:
             host, port = parse_address(address)
-            check = _trust
+            check = _pulse(host, port)
         else:
             name = world_map.name if world_map.name in BUNDLED else str(world_map.path)
             process = server or stack.enter_context(start_server(name, quality=quality, seed=0))
@@ -85,8 +89,23 @@ def parse_address(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _trust() -> None:
-    """Nothing is known about a server that somebody else started."""
+def _pulse(host: str, port: int) -> Callable[[], None]:
+    """A check of a server that somebody else started: whether it still lets clients in, asked every few seconds."""
+    asked = time.monotonic()
+
+    def check() -> None:
+        nonlocal asked
+        if time.monotonic() - asked < PULSE:
+            return
+        asked = time.monotonic()
+        try:
+            socket.create_connection((host, port), GREETING_TIMEOUT).close()
+        except OSError as error:
+            raise WhiteoutError(
+                f"the CARLA server at {host}:{port} is gone ({error}); start it again, then play again"
+            ) from error
+
+    return check
 
 
 def _greeted(host: str, port: int) -> carla.Client:

@@ -54,7 +54,12 @@ class Driver:
         return math.hypot(velocity.x, velocity.y)
 
     def drive(self, speed: float, offset: float = 0.0, brake: float | None = None) -> None:
-        """Control this tick: hold `speed` [m/s] at `offset` [m] right of the route, or press `brake` (0 to 1)."""
+        """Control this tick: hold `speed` [m/s] at `offset` [m] right of the route, or press `brake` (0 to 1).
+
+        Nothing is done before the vehicle's first state has come: until then the client takes it to be at the origin.
+        """
+        if not self.vehicle.get_world().get_snapshot().has_actor(self.vehicle.id):
+            return
         self.station, self.offset = self.route.project(self.vehicle.get_location(), self.station)
         throttle, pedal = (0.0, brake) if brake is not None else self._pedals(speed)
         control = carla.VehicleControl(throttle=throttle, steer=self._steer(offset), brake=pedal)

@@ -72,6 +72,8 @@ class Stage:
         self._client = client
         self._extension = extension
         self._settings = self.world.get_settings()
+        self._weather_before = self.world.get_weather()
+        self._road_before = None if extension is None else extension.get_road_state()
 
     def __enter__(self) -> Stage:  # noqa: PYI034 - beartype reads Self only in classes decorated with it
         settings = self.world.get_settings()
@@ -86,8 +88,11 @@ class Stage:
         try:
             commands = [carla.command.DestroyActor(actor.id) for actor in reversed(self.actors + self.attached)]
             self._client.apply_batch_sync(commands, False)
+            self.world.set_weather(self._weather_before)
+            if self._extension is not None and self._road_before is not None:
+                self._extension.set_road_state(self._road_before)
             self.world.apply_settings(self._settings)
-        except RuntimeError:
+        except (RuntimeError, WhiteoutError):
             if kind is None:
                 raise
         self.actors.clear()

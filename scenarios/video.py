@@ -29,10 +29,13 @@ def write_video(path: Path, frames: Iterable[Frame], rate: float) -> None:
         if writer is None:
             raise WhiteoutError(f"{path}: a film needs at least one frame; give a drive that has some")
         writer.close()
+        writer = None
         partial.replace(path)
     except OSError as error:
         raise WhiteoutError(
             f"{path}: the film could not be written ({error}); check the folder and free room"
         ) from error
     finally:
+        if writer is not None:
+            writer.close()
         partial.unlink(missing_ok=True)

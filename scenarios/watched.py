@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
@@ -16,6 +17,9 @@ Item = TypeVar("Item")
 
 PATROL = 0.25
 """How often the server is looked at [s of wall clock]."""
+
+LONGEST_FAREWELL = 60.0
+"""How long a puller may take to end what it was about [s of wall clock]."""
 
 
 class _Puller(threading.Thread, Generic[Item]):
@@ -63,8 +67,9 @@ def watched(items: Generator[Item, None, None], check: Callable[[], None]) -> Ge
 
 
 def _let_go(puller: _Puller[Item], check: Callable[[], None]) -> None:
-    """Wait until the puller has ended what it was about; one whose server has died is left to its fate."""
-    while puller.is_alive():
+    """Wait until the puller has ended what it was about; one whose server has died or hangs is left to its fate."""
+    deadline = time.monotonic() + LONGEST_FAREWELL
+    while puller.is_alive() and time.monotonic() < deadline:
         puller.join(PATROL)
         try:
             check()

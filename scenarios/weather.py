@@ -61,6 +61,10 @@ class Weather:
         """Every field by name."""
         return asdict(self)
 
+    def clamped(self) -> Weather:
+        """The nearest weather whose numbers lie within CARLA's ranges (`RANGES`)."""
+        return replace(self, **{name: min(max(getattr(self, name), low), high) for name, (low, high) in RANGES.items()})
+
     def with_values(self, **changes: Any) -> Weather:
         """A copy with some fields changed.
 
@@ -76,6 +80,18 @@ class Weather:
 
 CARLA_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(Weather))[:14]
 ROAD_STATE_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(Weather))[14:]
+
+_PERCENT = ("cloudiness", "precipitation", "precipitation_deposits", "wind_intensity", "fog_density", "wetness",
+            "dust_storm")  # fmt: skip
+_ANY_AMOUNT = ("fog_distance", "fog_falloff", "scattering_intensity", "mie_scattering_scale",
+               "rayleigh_scattering_scale")  # fmt: skip
+
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(_PERCENT, (0.0, 100.0)),
+    **dict.fromkeys(_ANY_AMOUNT, (0.0, 1e6)),
+    "sun_altitude_angle": (-90.0, 90.0),
+}
+"""What CARLA's documentation allows of its numbers; the azimuth may be any angle."""
 
 LOW_SUN_ALTITUDE = 7.0
 """Sun height of the low-sun presets [deg]: above the horizon's haze, inside a forward camera's picture."""

@@ -94,7 +94,7 @@ def load_map(name_or_path: str | Path) -> WorldMap:
             f"map {str(name_or_path)!r} is unknown: use {' or '.join(BUNDLED)}, or a path to an .xodr file"
         )
     text = _read_text(path)
-    _check_document(text, path)
+    text = _checked_document(text, path)
     _check_carla_reads(text, path)
     return WorldMap(path.stem, text, path)
 
@@ -110,8 +110,11 @@ def _read_text(path: Path) -> str:
         ) from error
 
 
-def _check_document(text: str, path: Path) -> None:
-    """Refuse what would make CARLA's reader abort the process: broken XML, other documents, roads without a shape."""
+def _checked_document(text: str, path: Path) -> str:
+    """The text, without XML namespaces, which nobody reads in OpenDRIVE and which would hide its elements.
+
+    Refuses what would make CARLA's reader abort the process: broken XML, other documents, roads without a shape.
+    """
     try:
         root = fromstring(text.encode())
     except ET.ParseError as error:
@@ -124,19 +127,22 @@ def _check_document(text: str, path: Path) -> None:
         raise WhiteoutError(
             f"map {path} declares XML entities, which are not expanded: export it without them"
         ) from error
-    if root.tag.rpartition("}")[2] != "OpenDRIVE":
+    spaced = [element for element in root.iter() if element.tag.startswith("{")]
+    for element in spaced:
+        element.tag = element.tag.rpartition("}")[2]
+    if root.tag != "OpenDRIVE":
         raise WhiteoutError(f"map {path} holds <{root.tag}>, not <OpenDRIVE>: give an OpenDRIVE (.xodr) file")
-    roads = root.findall("{*}road")
+    roads = root.findall("road")
     if not roads:
         raise WhiteoutError(f"map {path} has no <road>: export it again with its road network")
     for road in roads:
         _check_road(road, path)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) if spaced else text
 
 
 def _check_road(road: ET.Element, path: Path) -> None:
-    for needed in ("{*}planView/{*}geometry", "{*}lanes/{*}laneSection/{*}center/{*}lane"):
-        if road.find(needed) is None:
-            missing = needed.replace("{*}", "")
+    for missing in ("planView/geometry", "lanes/laneSection/center/lane"):
+        if road.find(missing) is None:
             raise WhiteoutError(
                 f"map {path}: road {road.get('id')!r} has no {missing}: export the map again or remove the road"
             )

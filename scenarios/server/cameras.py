@@ -73,9 +73,11 @@ class Cameras:
 
     def change_map(self, world_map: WorldMap) -> None:
         """Another map: the next camera builds another scene."""
-        if world_map.opendrive != self._map.opendrive and self._process is not None:
+        if self._process is not None and world_map.opendrive != self._map.opendrive:
             self._process.close()
             self._process = None
+        elif self._process is not None and not self._process.dead:
+            self._thread.submit(self._process.ask, "forget all")
         self._map = world_map
 
     def close(self) -> None:

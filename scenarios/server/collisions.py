@@ -44,15 +44,27 @@ def blocking(pose: Pose, box: BoundingBox, others: Iterable[Actor]) -> Actor | N
 
 def collide(actors: Iterable[Actor]) -> list[Collision]:
     """Push apart what overlaps, exchange momentum, and say who met whom. The order is that of the actors."""
-    solid = [(one, one.footprint) for one in bodies(actors)]
+    everyone = list(actors)
+    solid = [(one, one.footprint) for one in bodies(everyone)]
+    parents = {one.id: one.parent for one in everyone}
     found = []
     for (first, a), (second, b) in _close_pairs(solid):
         if not (isinstance(first, (Vehicle, Walker)) or isinstance(second, (Vehicle, Walker))):
+            continue
+        if _carrier(first, parents) == _carrier(second, parents):
             continue
         contact = overlap(a, b)
         if contact is not None:
             found.append(_respond(first, second, contact))
     return found
+
+
+def _carrier(actor: Actor, parents: dict[int, int]) -> int:
+    """The actor at the end of a chain of attachments: what is carried does not run into what carries it."""
+    id_ = actor.id
+    while parent := parents.get(id_, 0):
+        id_ = parent
+    return id_
 
 
 def _is_area(actor: Actor) -> bool:

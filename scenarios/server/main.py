@@ -29,7 +29,8 @@ def serve(args: argparse.Namespace, *, ready_fd: int | None = None, warm: bool =
         name = server.simulation.world.map.name
         print(f"CARLA 0.9.16 server on {server.host}:{server.port}, map {name}; Ctrl-C stops it", flush=True)
         if warm:
-            server.simulation.cameras.prepare()
+            with server.simulation.lock:
+                server.simulation.cameras.prepare()
         if ready_fd is not None:
             os.write(ready_fd, f"{server.port}\n".encode())
             os.close(ready_fd)

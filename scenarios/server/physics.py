@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
 
+from scenarios.instant import Pose
 from scenarios.server.blueprints import Blueprint
-from scenarios.server.geometry import ZERO, Vector, finite
+from scenarios.server.geometry import ZERO, Vector, finite, to_world
 from scenarios.server.wire import CallError
 from scenarios.weather import Weather
 
@@ -26,7 +27,7 @@ _STEERING_CURVE = ((0.0, 1.0), (20.0, 0.9), (60.0, 0.8), (120.0, 0.7))
 
 @dataclass(frozen=True)
 class Wheel:
-    """CARLA's WheelPhysicsControl: angles [deg], radius and position [cm], torques [N m]."""
+    """CARLA's WheelPhysicsControl: angles [deg], radius [cm], torques [N m]; position in the vehicle's axes [cm]."""
 
     tire_friction: float = DRY_TIRE_FRICTION
     damping_rate: float = 0.25
@@ -39,8 +40,9 @@ class Wheel:
     long_stiff_value: float = 3000.0
     position: Vector = ZERO
 
-    def wire(self) -> list[Any]:
-        """As CARLA sends it."""
+    def wire(self, pose: Pose) -> list[Any]:
+        """As CARLA sends it, for a vehicle at `pose`: where the wheel is in the world [cm]."""
+        place = to_world(pose, Vector(*(value / 100 for value in self.position)))
         return [
             self.tire_friction,
             self.damping_rate,
@@ -51,7 +53,7 @@ class Wheel:
             self.lat_stiff_max_load,
             self.lat_stiff_value,
             self.long_stiff_value,
-            list(self.position),
+            [100 * value for value in place],
         ]
 
 
@@ -104,14 +106,14 @@ class Physics:
                 return y0 + (y1 - y0) * (kmh - x0) / (x1 - x0)
         return points[-1][1]
 
-    def wire(self) -> list[Any]:
-        """CARLA's VehiclePhysicsControl."""
+    def wire(self, pose: Pose) -> list[Any]:
+        """CARLA's VehiclePhysicsControl of a vehicle at `pose`."""
         gears = [[2.85, 0.5, 0.65], [2.02, 0.5, 0.65], [1.35, 0.5, 0.65], [1.0, 0.5, 0.65], [0.76, 0.5, 0.65]]
         torque = [[0.0, 400.0], [1890.0, 500.0], [5729.0, 400.0]]
         center = [0.05 * self.wheelbase, 0.0, -0.3]
         curve = [list(point) for point in self.steering_curve]
         values: list[Any] = [torque, 5800.0, 1.0, 0.15, 2.0, 0.35, True, 0.5, 10.0, 4.0, gears]
-        values += [self.mass, self.drag, center, curve, [wheel.wire() for wheel in self.wheels], True]
+        values += [self.mass, self.drag, center, curve, [wheel.wire(pose) for wheel in self.wheels], True]
         for position, value in self.rest:
             values[position] = value
         return values
@@ -154,18 +156,22 @@ def changed_physics(old: Physics, wire: list[Any]) -> Physics:
     """
     mass, drag = float(wire[_MASS]), float(wire[_DRAG])
     curve = tuple((float(x), float(y)) for x, y in wire[_CURVE])
-    wheels = tuple(_wheel(one) for one in wire[_WHEELS])
-    if not (finite([mass, drag]) and mass > 0 and drag >= 0 and curve and wheels):
-        raise CallError("physics control needs a mass above 0, a drag, a steering curve and wheels")
+    wheels = tuple(_wheel(one, was.position) for one, was in zip(wire[_WHEELS], old.wheels, strict=False))
+    numbers = [mass, drag, *(value for point in curve for value in point)]
+    numbers += [getattr(wheel, name) for wheel in wheels for name in _WHEEL_NUMBERS]
+    if not (finite(numbers) and mass > 0 and drag >= 0 and curve and wheels):
+        raise CallError("physics control needs a mass above 0, a drag, a steering curve and wheels, all finite")
     taken = {_MASS, _DRAG, _CURVE, _WHEELS}
     rest = tuple((position, value) for position, value in enumerate(wire[:17]) if position not in taken)
     return Physics(mass, drag, old.area, old.power, old.thrust, old.top_speed, old.wheelbase, curve, wheels, rest)
 
 
-def _wheel(wire: list[Any]) -> Wheel:
-    names = [field.name for field in fields(Wheel)][:-1]
-    numbers = {name: float(value) for name, value in zip(names, wire, strict=False)}
-    return Wheel(**numbers, position=Vector(*(float(value) for value in wire[9])))
+_WHEEL_NUMBERS = tuple(field.name for field in fields(Wheel))[:-1]
+
+
+def _wheel(wire: list[Any], position: Vector) -> Wheel:
+    """A wheel with a client's numbers; where it sits on the body is not the client's to say."""
+    return Wheel(**{name: float(value) for name, value in zip(_WHEEL_NUMBERS, wire, strict=False)}, position=position)
 
 
 def road_grip(weather: Weather) -> float:

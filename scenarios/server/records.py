@@ -10,6 +10,9 @@ from scenarios.server.geometry import BoundingBox, Vector, finite
 from scenarios.server.streams import Streams
 from scenarios.server.wire import CallError
 
+FARTHEST = 1e9
+"""The largest coordinate, velocity or force that is taken: beyond, single precision has no metres left."""
+
 
 def encode_pose(pose: Pose) -> list[list[float]]:
     """CARLA's Transform."""
@@ -20,12 +23,11 @@ def decode_pose(wire: Any) -> Pose:
     """The pose in a CARLA Transform.
 
     Raises:
-        CallError: a number in it is NaN or infinite.
+        CallError: a number in it is NaN, infinite or beyond `FARTHEST`.
     """
     (x, y, z), (pitch, yaw, roll) = wire[0][:3], wire[1][:3]
     values = [float(value) for value in (x, y, z, pitch, yaw, roll)]
-    if not finite(values):
-        raise CallError(f"the transform {values} has a number that is not finite")
+    _check("transform", values)
     return Pose(*values)
 
 
@@ -33,12 +35,18 @@ def decode_vector(wire: Any) -> Vector:
     """The vector in a CARLA Vector3D or Location.
 
     Raises:
-        CallError: a number in it is NaN or infinite.
+        CallError: a number in it is NaN, infinite or beyond `FARTHEST`.
     """
     vector = Vector(*(float(value) for value in wire[:3]))
-    if not finite(vector):
-        raise CallError(f"the vector {list(vector)} has a number that is not finite")
+    _check("vector", list(vector))
     return vector
+
+
+def _check(what: str, values: list[float]) -> None:
+    if not finite(values):
+        raise CallError(f"the {what} {values} has a number that is not finite")
+    if max(abs(value) for value in values) > FARTHEST:
+        raise CallError(f"the {what} {values} has a number beyond {FARTHEST:.0e}")
 
 
 def encode_box(box: BoundingBox, actor: int) -> list[Any]:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
+from perception.errors import WhiteoutError
 from scenarios.instant import Instant, Pose, View
 from scenarios.maps.world_map import WorldMap
 from scenarios.server.pictures import render, visible
@@ -100,12 +101,14 @@ def _end_with_server() -> None:
 
 def _build(world_map: WorldMap, quality: str, seed: int) -> Any:
     """The renderer, warmed up, or the sentence that says why there is none."""
-    from scenarios.render.renderer import Renderer
-
     try:
+        from scenarios.render.renderer import Renderer
+
         renderer = Renderer(world_map, quality=quality, seed=seed)
         first = renderer.shoot(Instant(0, 0.0, Weather()), View(Pose(), 64, 48, 90.0))
         first.rgb()  # compiles what every later picture needs
+    except WhiteoutError as error:
+        return str(error)
     except Exception as error:  # noqa: BLE001 - told to whoever asks
         return f"{type(error).__name__}: {error}"
     return renderer
@@ -115,18 +118,24 @@ def _answer(renderer: Any, newest: dict[int, Any], what: str, arguments: tuple[A
     if isinstance(renderer, str):
         return False, renderer
     try:
-        match what:
-            case "render":
-                instant, orders = arguments
-                return True, render(renderer, instant, orders, newest)
-            case "surface":
-                return True, renderer.surface(*arguments)
-            case "visibility":
-                shot = newest.get(arguments[0])
-                return True, None if shot is None else visible(shot)
-            case _:
-                for sensor in arguments[0]:
-                    newest.pop(sensor, None)
-                return True, None
+        return True, _do(renderer, newest, what, arguments)
     except Exception as error:  # noqa: BLE001 - one picture that fails leaves the next to be tried
         return False, f"{type(error).__name__}: {error}"
+
+
+def _do(renderer: Any, newest: dict[int, Any], what: str, arguments: tuple[Any, ...]) -> Any:
+    match what:
+        case "render":
+            instant, orders = arguments
+            return render(renderer, instant, orders, newest)
+        case "surface":
+            return renderer.surface(*arguments)
+        case "visibility":
+            shot = newest.get(arguments[0])
+            return None if shot is None else visible(shot)
+        case "forget":
+            for sensor in newest.keys() & arguments[0]:
+                del newest[sensor]
+        case "forget all":
+            newest.clear()
+    return None

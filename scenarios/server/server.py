@@ -19,10 +19,15 @@ from scenarios.server.cameras import Cameras
 from scenarios.server.simulation import Simulation, advance
 from scenarios.server.streams import Streams
 from scenarios.server.wire import MalformedMessageError, RequestReader, encode_response, success
-from scenarios.server.world import new_world
+from scenarios.server.world import new_world, offer
+
+LAST_PORT = 65_535
 
 RECEIVE_SIZE = 1 << 18
 """How much is read from a client at once [bytes]."""
+
+ACCEPT_PAUSE = 0.1
+"""How long a server waits that cannot let a client in, for want of file descriptors say [s]."""
 
 PORT_TRIES = 100
 """How often a free pair of ports is looked for."""
@@ -79,14 +84,19 @@ class Server:
         while not self._closed.is_set():
             try:
                 connection, _ = listener.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if not self._closed.wait(ACCEPT_PAUSE):
+                    _log.warning("a client could not be let in: %s", error)
+                continue
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=serve, args=(connection,), daemon=True).start()  # type: ignore[arg-type]
 
     def _answer_client(self, connection: socket.socket) -> None:
         """Answer one client, call by call, until it goes."""
-        self._connections.add(connection)
+        with self.simulation.lock:
+            if not self._connections:
+                offer(self.simulation.world)
+            self._connections.add(connection)
         reader = RequestReader()
         managers: set[int] = set()
         try:
@@ -95,6 +105,8 @@ class Server:
                     reply = answer(CALLS, self.simulation, request)
                     if request.method == "add_traffic_manager_running" and reply == success(True):
                         managers.add(request.arguments[0][1])
+                    elif request.method == "destroy_traffic_manager":
+                        managers.discard(*request.arguments[:1])
                     connection.sendall(encode_response(request.number, reply))
         except MalformedMessageError as error:
             _log.warning("closed a connection: %s", error)
@@ -113,9 +125,16 @@ class Server:
             with self.simulation.lock:
                 pace = self.simulation.step_length
                 if not self.simulation.synchronous:
-                    advance(self.simulation)
+                    self._advance_or_tell()
             due = max(due + pace, time.monotonic() + 0.005)
             self._closed.wait(due - time.monotonic())
+
+    def _advance_or_tell(self) -> None:
+        """Make a step; one that fails is told in the log and the clock goes on."""
+        try:
+            advance(self.simulation)
+        except Exception:  # noqa: BLE001 - the clock must not stop for anybody
+            _log.exception("a step failed")
 
 
 @contextlib.contextmanager
@@ -131,6 +150,8 @@ def running(map_name: str, *, host: str, port: int, quality: str, seed: int) -> 
 
 def _listen(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     """Listen on `port` and the next one; port 0 looks for a free pair."""
+    if not 0 <= port < LAST_PORT:
+        raise WhiteoutError(f"there is no pair of ports from {port} on; choose --port between 1 and {LAST_PORT - 1}")
     for _ in range(PORT_TRIES if port == 0 else 1):
         first = _bind(host, port, wanted=port)
         try:
@@ -144,7 +165,7 @@ def _listen(host: str, port: int) -> tuple[socket.socket, socket.socket]:
 
 def _bind(host: str, port: int, wanted: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=128)
+        return socket.create_server((host, min(port, LAST_PORT)), backlog=128)
     except OSError as error:
         others = f"ports {wanted} and {wanted + 1} must be free" if wanted else "a pair of free ports is needed"
         raise WhiteoutError(

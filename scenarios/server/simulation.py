@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from scenarios.server.cameras import Cameras
 from scenarios.server.snapshots import encode_state
 from scenarios.server.streams import Streams
 from scenarios.server.world import FREE_RUN_STEP, World, begin_synchronous, new_world, step
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_SETTINGS: tuple[Any, ...] = (
     False, False, [False], True, 0.01, 10, 0.0, True, 3000.0, 2000.0, True,
@@ -39,6 +42,7 @@ class Simulation:
         traffic_managers: host by port, of the clients that run one.
         uploads: folder for OpenDRIVE texts that clients send.
         stepper: the thread of the steps that clients ask for.
+        late_failure: what went wrong in a step whose number had been answered already; the next tick tells it.
     """
 
     world: World
@@ -50,6 +54,7 @@ class Simulation:
     settings: list[Any] = field(default_factory=lambda: list(DEFAULT_SETTINGS))
     traffic_managers: dict[int, str] = field(default_factory=dict)
     stepper: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="step"))
+    late_failure: BaseException | None = None
 
     @property
     def synchronous(self) -> bool:
@@ -69,7 +74,13 @@ def tick(simulation: Simulation) -> int:
     Clients wait 5 s by default for the answer and then as long again for the frame's state, while a first picture may
     take longer than 5 s. So the number is answered after `PATIENCE` even if the pictures are not finished; the state,
     which the client waits for next, still comes after them.
+
+    Raises:
+        CallError: the pictures could not be taken, in this step or after the answer to the one before.
     """
+    failure, simulation.late_failure = simulation.late_failure, None
+    if failure is not None:
+        raise failure
     begun = threading.Event()
 
     def work() -> int:
@@ -83,7 +94,16 @@ def tick(simulation: Simulation) -> int:
         while not begun.wait(PATIENCE):
             if step_under_way.done():
                 break
-        return simulation.world.frame if begun.is_set() else step_under_way.result()
+        if not begun.is_set():
+            return step_under_way.result()
+        step_under_way.add_done_callback(lambda done: _remember_failure(simulation, done.exception()))
+        return simulation.world.frame
+
+
+def _remember_failure(simulation: Simulation, error: BaseException | None) -> None:
+    if error is not None:
+        _log.error("the pictures of a step could not be taken: %s", error)
+        simulation.late_failure = error
 
 
 def advance(simulation: Simulation, begun: threading.Event | None = None) -> int:
@@ -98,10 +118,12 @@ def advance(simulation: Simulation, begun: threading.Event | None = None) -> int
     step(world, simulation.step_length)
     if begun is not None:
         begun.set()
-    for stream, message in sensors.measure(world, simulation.streams, simulation.cameras, lossless=lossless):
-        simulation.streams.send(stream, message, lossless=lossless)
-    simulation.streams.publish_state(encode_state(world), lossless=lossless)
-    world.map_changed = False
+    try:
+        for stream, message in sensors.measure(world, simulation.streams, simulation.cameras, lossless=lossless):
+            simulation.streams.send(stream, message, lossless=lossless)
+    finally:
+        simulation.streams.publish_state(encode_state(world), lossless=lossless)
+        world.map_changed = False
     return world.frame
 
 
@@ -109,7 +131,7 @@ def apply_settings(simulation: Simulation, settings: list[Any]) -> int:
     """Take CARLA's EpisodeSettings; return the newest frame."""
     was_synchronous = simulation.synchronous
     simulation.settings = settings
-    if simulation.synchronous and not was_synchronous:
+    if simulation.synchronous and (simulation.world.unclaimed or not was_synchronous):
         begin_synchronous(simulation.world)
         simulation.streams.publish_state(encode_state(simulation.world), lossless=True)
     return simulation.world.frame

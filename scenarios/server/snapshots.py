@@ -7,6 +7,7 @@ import time
 
 from scenarios.instant import Pose
 from scenarios.server.actors import Actor, TrafficLight, Vehicle, Walker
+from scenarios.server.vehicles import obeyed_control
 from scenarios.server.world import World
 
 WORLD_OBSERVER = 17
@@ -72,7 +73,7 @@ def _details(actor: Actor, world: World) -> bytes:
 
 
 def _vehicle(vehicle: Vehicle, world: World) -> bytes:
-    control = vehicle.control
+    control = obeyed_control(vehicle)
     light = world.actors.get(vehicle.light_at)
     at_light = isinstance(light, TrafficLight)
     return _VEHICLE.pack(

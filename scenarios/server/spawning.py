@@ -42,7 +42,6 @@ def spawn(simulation: Simulation, description: list[Any], pose: Pose, parent: in
     actor = _make(simulation, blueprint, place, attributes)
     actor.description = list(description)
     actor.parent, actor.mount = parent, pose
-    world.touched = True
     return world.add(actor)
 
 
@@ -74,7 +73,6 @@ def _make(simulation: Simulation, blueprint: Blueprint, pose: Pose, attributes: 
 
 
 def _sensor(simulation: Simulation, sensor: Sensor) -> Sensor:
-    world = simulation.world
     sensor.interval = max(0.0, _number(sensor, "sensor_tick", 0.0))
     if sensor.blueprint.startswith("sensor.camera."):
         size = [_number(sensor, name, 0.0) for name in ("image_size_x", "image_size_y")]
@@ -83,8 +81,7 @@ def _sensor(simulation: Simulation, sensor: Sensor) -> Sensor:
             raise CallError(f"a camera of {size[0]:g} x {size[1]:g} pixels with {fov:g} degrees cannot be made")
         simulation.cameras.prepare()
     if sensor.blueprint not in CLIENT_SIDE:
-        sensor.stream = world.next_stream
-        world.next_stream += 1
+        sensor.stream = simulation.streams.new_stream()
     return sensor
 
 

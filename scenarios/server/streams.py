@@ -59,7 +59,9 @@ class Subscriber:
         with self._changed:
             if lossless:
                 self._wait_for_room()
-            else:
+            if not self.alive:
+                return
+            if not lossless:
                 while len(self._queue) >= FREE_RUN_BACKLOG:
                     self._backlog -= len(self._queue.popleft())
             self._queue.append(message)
@@ -88,6 +90,9 @@ class Subscriber:
         if not roomy:
             _log.warning("a subscriber of stream %d read nothing for %.0f s; closed", self.stream, STALL_LIMIT)
             self.alive = False
+            self._queue.clear()
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)  # ends the writer's wait; `serve` then closes
 
     def _write(self) -> None:
         while True:
@@ -118,6 +123,7 @@ class Streams:
         self.port = port
         self._subscribers: dict[int, list[Subscriber]] = defaultdict(list)
         self._expected: dict[int, deque[float]] = defaultdict(deque)
+        self._newest_stream = FIRST_SENSOR_STREAM - 1
         self._newest_state = b""
         self._hold_until = 0.0
         self._changed = threading.Condition()
@@ -125,6 +131,11 @@ class Streams:
     def token(self, stream: int) -> bytes:
         """The token of a stream of this server."""
         return token(stream, self.port)
+
+    def new_stream(self) -> int:
+        """A number that no stream has had: whoever still listens to an old one must not hear another sensor."""
+        self._newest_stream += 1
+        return self._newest_stream
 
     def expect(self, stream: int) -> None:
         """A client is about to connect to `stream`."""

@@ -65,9 +65,10 @@ def forward_speed(vehicle: Vehicle) -> float:
 def shown_lights(vehicle: Vehicle) -> int:
     """The lights as they burn: those that clients set, the brake light and the reversing light."""
     lights = vehicle.lights
-    if vehicle.control.brake > 0.01:
+    control = obeyed_control(vehicle)
+    if control.brake > 0.01:
         lights |= BRAKE_LIGHT
-    if vehicle.control.reverse:
+    if control.reverse:
         lights |= REVERSE_LIGHT
     return lights
 
@@ -95,7 +96,7 @@ def _drive(vehicle: Vehicle, delta: float, grip: float, ground: Ground) -> tuple
     stability programs do.
     """
     physics: Physics = vehicle.physics
-    control = vehicle.control if vehicle.ackermann is None else ackermann_control(vehicle)
+    control = obeyed_control(vehicle)
     forward, sideways = _body_velocity(vehicle)
     rear = physics.wheelbase / 2
     slip = sideways - math.radians(vehicle.angular_velocity.z) * rear
@@ -144,6 +145,11 @@ def _steer(vehicle: Vehicle, control: VehicleControl, forward: float, delta: flo
     vehicle.steer_input = now
     physics: Physics = vehicle.physics
     vehicle.steer_angle = min(85.0, physics.max_steer_angle) * now * physics.steering_share(abs(forward))
+
+
+def obeyed_control(vehicle: Vehicle) -> VehicleControl:
+    """The pedals and steering that hold: the client's, or those that follow its Ackermann targets."""
+    return vehicle.control if vehicle.ackermann is None else ackermann_control(vehicle)
 
 
 def ackermann_control(vehicle: Vehicle) -> VehicleControl:

@@ -22,7 +22,7 @@ FREE_RUN_STEP = 0.05
 """Of the clock when no fixed step is set [s]."""
 
 FRAMES_OF_AN_EPISODE = 100_000
-"""A synchronous run in an untouched episode begins at a multiple of it, so that its frame numbers repeat."""
+"""A synchronous run in a vacant world begins at a multiple of it, so that its frame numbers repeat."""
 
 ActorType = TypeVar("ActorType", bound=Actor)
 
@@ -43,7 +43,8 @@ class World:
         actors: by id, in the order of their spawning.
         collisions: of the newest step.
         map_changed: whether no state of this episode has been sent yet.
-        touched: whether any client has spawned anything.
+        first_id: the lowest id of what clients spawn.
+        unclaimed: whether nobody has taken the clock since the first of the present clients came.
     """
 
     map: WorldMap
@@ -57,10 +58,15 @@ class World:
     actors: dict[int, Actor] = field(default_factory=dict)
     collisions: list[Collision] = field(default_factory=list)
     map_changed: bool = False
-    touched: bool = False
     next_id: int = 1
-    next_stream: int = 100
+    first_id: int = 1
+    unclaimed: bool = True
     spectator: int = 0
+
+    @property
+    def vacant(self) -> bool:
+        """Whether nothing that a client spawned is left."""
+        return all(id_ < self.first_id for id_ in self.actors)
 
     def of_type(self, kind: type[ActorType]) -> Iterator[ActorType]:
         """All actors of one class, in order of their ids."""
@@ -106,21 +112,33 @@ def new_world(world_map: WorldMap, episode: int = 1, frame: int = 1) -> World:
         )
         world.add(light)
     traffic_lights.reset(world.of_type(TrafficLight))
+    world.first_id = world.next_id
     return world
 
 
 def begin_synchronous(world: World) -> None:
-    """Set the clock of an untouched episode to its start, so that every synchronous run begins alike.
+    """Set the clock of a vacant world to its start, so that every synchronous run begins alike.
 
     Until then the clock ran free, by the wall clock; frame numbers jump to the next round one because clients ignore
     states that are not newer than the last.
     """
-    if world.touched:
+    world.unclaimed = False
+    if not world.vacant:
         return
     world.frame = (world.frame // FRAMES_OF_AN_EPISODE + 1) * FRAMES_OF_AN_EPISODE
     world.elapsed = 0.0
     world.steps = 0
     traffic_lights.reset(world.of_type(TrafficLight))
+
+
+def offer(world: World) -> None:
+    """Let the next client find a vacant world as the first one did: ids count from the start, the clock is nobody's.
+
+    Only for when no client is left, for each remembers for ever what an id stood for.
+    """
+    if world.vacant:
+        world.next_id = world.first_id
+        world.unclaimed = True
 
 
 def step(world: World, delta: float) -> None:

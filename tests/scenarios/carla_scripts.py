@@ -264,12 +264,14 @@ def inertial(port: int) -> dict[str, Any]:
 
 
 def pictures(port: int, frames: int = 2) -> dict[str, Any]:
-    """All cameras at one place, and one that looks every other frame; hashes of what they send."""
+    """All cameras at one place, and one that looks every other frame, on wet road against the sun; hashes of it all."""
     client = connect(port)
     client.set_timeout(200.0)
     world = client.get_world()
     synchronous(world)
     blueprints, place = world.get_blueprint_library(), world.get_map().get_spawn_points()[3]
+    against = carla.WeatherParameters(sun_azimuth_angle=place.rotation.yaw, sun_altitude_angle=8.0, wetness=90.0)
+    world.set_weather(against)
     car = world.spawn_actor(blueprints.find("vehicle.tesla.model3"), place)
     ahead = carla.Transform(place.location + place.get_forward_vector() * 12.0, place.rotation)
     other = world.spawn_actor(blueprints.find("vehicle.mercedes.sprinter"), ahead)
@@ -308,11 +310,41 @@ def pictures(port: int, frames: int = 2) -> dict[str, Any]:
             "distance": distance}  # fmt: skip
 
 
+def visit(port: int, *, tidy: bool = True, ticks: int = 4) -> dict[str, Any]:
+    """What a guest does: take the clock, drive, look, and leave everything as it was, or its clock at least."""
+    client = connect(port)
+    client.set_timeout(200.0)
+    world = client.get_world()
+    before = world.get_settings()
+    synchronous(world)
+    world.set_weather(carla.WeatherParameters.Default)
+    blueprints, place = world.get_blueprint_library(), world.get_map().get_spawn_points()[3]
+    car = world.spawn_actor(blueprints.find("vehicle.audi.tt"), place)
+    model = blueprints.find("sensor.camera.rgb")
+    model.set_attribute("image_size_x", "96")
+    model.set_attribute("image_size_y", "64")
+    camera = world.spawn_actor(model, carla.Transform(carla.Location(x=-6, z=2.5)), attach_to=car)
+    box: queue.Queue[Any] = queue.Queue()
+    camera.listen(box.put)
+    car.apply_control(carla.VehicleControl(throttle=0.8))
+    pictures, states = [], []
+    for number in range(ticks):
+        world.tick()
+        snapshot = world.get_snapshot()
+        states.append([number, snapshot.timestamp.elapsed_seconds, car.id, *numbers(car.get_location())])
+        pictures.append(hashlib.sha256(bytes(box.get(timeout=60.0).raw_data)).hexdigest())
+    camera.destroy()
+    car.destroy()
+    if tidy:
+        world.apply_settings(before)
+    return {"states": states, "pictures": pictures}
+
+
 SCRIPTS: dict[str, Callable[..., dict[str, Any]]] = {
     function.__name__: function
     for function in (
         handshake, actors, batches, drive, free_run, traffic, red_light, light_cycle, weather, collision, walker,
-        killed, episodes, inertial, pictures,
+        killed, episodes, inertial, pictures, visit,
     )
 }  # fmt: skip
 

@@ -18,6 +18,7 @@ from perception.errors import WhiteoutError
 from scenarios.maps import country_road
 from scenarios.maps.generate import generate
 from scenarios.maps.world_map import BUNDLED, MAPS_FOLDER, load_map
+from scenarios.render.roads import lanes_of
 
 
 def driving_waypoints(name: str, spacing: float = 10.0) -> list[carla.Waypoint]:
@@ -219,3 +220,12 @@ def test_a_map_without_a_drivable_lane_is_refused(tmp_path: Path) -> None:
     path.write_text(load_map("country_road").opendrive.replace('type="driving"', 'type="shoulder"'))
     with pytest.raises(WhiteoutError, match="no drivable lane"):
         load_map(path)
+
+
+def test_a_namespace_hides_no_road(tmp_path: Path) -> None:
+    plain = load_map("country_road")
+    path = tmp_path / "spaced.xodr"
+    path.write_text(plain.opendrive.replace("<OpenDRIVE", '<OpenDRIVE xmlns="http://code.asam.net/OpenDRIVE"', 1))
+    spaced = load_map(path)
+    assert "xmlns" not in spaced.opendrive
+    assert len(lanes_of(spaced.opendrive, spaced.carla_map())) == len(lanes_of(plain.opendrive, plain.carla_map())) > 0

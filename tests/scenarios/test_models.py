@@ -131,10 +131,10 @@ def test_a_seed_gives_the_same_model_and_another_seed_another() -> None:
 
 def test_models_are_cached_and_quick() -> None:
     assert model_for("vehicle.tesla.model3", {}, 7) is model_for("vehicle.tesla.model3", {}, 7)
-    start = time.process_time()
+    start = time.thread_time()
     for seed in range(100, 110):
         model_for("vehicle.tesla.model3", {}, seed)
-    assert time.process_time() - start < 1.5
+    assert time.thread_time() - start < 1.5
 
 
 def test_colour_attribute_paints_the_body_in_linear_light() -> None:

@@ -115,7 +115,7 @@ def test_another_process_plays_the_same_bytes(low_sun: Drive, tmp_path: Path) ->
     words = str(low_sun.meta["command"]).replace("DRIVE", str(tmp_path / "again")).split()[2:]
     film = tmp_path / "again.mp4"
     done = subprocess.run(
-        [*REPLAY, *words, "--video", str(film)], cwd=ROOT, check=False, capture_output=True, text=True
+        [*REPLAY, *words, "--video", str(film)], cwd=ROOT, check=False, capture_output=True, text=True, timeout=280
     )
 
     assert done.returncode == 0, done.stderr

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import carla
 import numpy as np
 import pytest
 
 from perception.errors import WhiteoutError
 from scenarios.instant import Instant
 from scenarios.render.renderer import Renderer
-from scenarios.weather import PRESETS, Weather, preset
+from scenarios.weather import CARLA_FIELDS, PRESETS, Weather, preset
 from tests.scenarios.rendered import car, look, renderer, straight_map, view
 
 SMALL = view(96, 60)
@@ -135,3 +136,16 @@ def test_headlamps_light_the_road_at_night() -> None:
 def test_weather_alone_does_not_move_the_labels() -> None:
     shots = [renderer().shoot(Instant(1, 0.0, preset(n), (car(),)), SMALL) for n in ("clear", "overcast-snow")]
     np.testing.assert_array_equal(shots[0].instance(), shots[1].instance())
+
+
+CARLAS = sorted(
+    name for name, value in vars(carla.WeatherParameters).items() if isinstance(value, carla.WeatherParameters)
+)
+
+
+@pytest.mark.parametrize("name", CARLAS)
+def test_every_weather_of_carlas_own_can_be_drawn(name: str) -> None:
+    theirs = getattr(carla.WeatherParameters, name)
+    weather = Weather(**{field: getattr(theirs, field) for field in CARLA_FIELDS}).clamped()
+    picture = look(weather, at=view(48, 30)).rgb()
+    assert picture.std() > 1

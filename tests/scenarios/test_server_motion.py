@@ -18,7 +18,8 @@ from scenarios.server.collisions import collide
 from scenarios.server.geometry import BoundingBox, Footprint, Vector, compose, overlap, relative, rotation, to_world
 from scenarios.server.physics import changed_physics, physics_of, road_grip
 from scenarios.server.roads import Roads
-from scenarios.server.vehicles import forward_speed, step_vehicle
+from scenarios.server.vehicles import BRAKE_LIGHT, forward_speed, shown_lights, step_vehicle
+from scenarios.server.wire import CallError
 from scenarios.server.world import World, new_world, step
 from scenarios.weather import Weather, preset
 
@@ -185,14 +186,51 @@ def test_spawn_points_stand_in_driving_lanes_outside_junctions() -> None:
 
 def test_physics_control_survives_the_way_to_the_client_and_back() -> None:
     physics = physics_of(catalogue()["vehicle.audi.tt"])
-    wire = physics.wire()
+    pose = Pose(50.0, -20.0, 1.0, yaw=90.0)
+    wire = physics.wire(pose)
     wire[11] = 900.0
     for wheel in wire[15]:
         wheel[0] = 1.75
     changed = changed_physics(physics, wire)
     assert changed.mass == 900.0
     assert changed.grip == pytest.approx(physics.grip / 2)
-    assert changed.wire() == wire
+    assert changed.wire(pose) == wire
+
+
+def test_what_a_vehicle_carries_does_not_push_it() -> None:
+    world = new_world(load_map("country_road"))
+    place = world.roads.spawn_points()[0]
+    kind, cone = catalogue()["vehicle.tesla.model3"], catalogue()["static.prop.trafficcone01"]
+    carrier = world.add(Vehicle(world.next_id, kind.id, place, physics=physics_of(kind), box=kind.box))
+    mount = Pose(0.5, 0.3, 0.4)
+    world.add(Actor(world.next_id, cone.id, compose(place, mount), box=cone.box, parent=carrier.id, mount=mount))
+    for _ in range(20):
+        step(world, STEP)
+    assert math.hypot(carrier.pose.x - place.x, carrier.pose.y - place.y) < 0.05
+    assert not world.collisions
+
+
+def test_brake_lights_follow_ackermann_targets_too() -> None:
+    vehicle = car(speed=10.0)
+    vehicle.ackermann = [0.0, 0.0, 0.0, 0.0, 0.0]
+    assert shown_lights(vehicle) & BRAKE_LIGHT
+    vehicle.ackermann = [0.0, 0.0, 20.0, 0.0, 0.0]
+    assert not shown_lights(vehicle) & BRAKE_LIGHT
+
+
+def test_wheels_are_told_where_they_are_in_the_world() -> None:
+    physics = physics_of(catalogue()["vehicle.audi.tt"])
+    left, right, *_ = (np.array(wheel[9]) / 100 for wheel in physics.wire(Pose(50.0, -20.0, 1.0, yaw=90.0))[15])
+    assert (left + right) / 2 == pytest.approx([50.0, -20.0 + physics.wheelbase / 2, 1.0 + 0.355], abs=1e-6)
+    assert left[0] > 50.0 > right[0]
+
+
+def test_physics_that_are_not_finite_are_refused() -> None:
+    physics = physics_of(catalogue()["vehicle.audi.tt"])
+    wire = physics.wire(Pose())
+    wire[15][2][3] = math.nan
+    with pytest.raises(CallError, match="finite"):
+        changed_physics(physics, wire)
 
 
 ANGLES = [(0.0, 0.0, 0.0), (10.0, 20.0, 30.0), (-40.0, 170.0, 5.0), (80.0, -100.0, -170.0)]

@@ -57,7 +57,7 @@ def test_nothing_is_pulled_before_it_is_wanted() -> None:
     found = watched(items(), nothing)
     next(found)
     next(found)
-    time.sleep(0.1)
+    time.sleep(0.5)  # long enough for a puller that runs ahead
     assert pulled == [0, 1]
     found.close()
 

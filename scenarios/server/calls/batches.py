@@ -49,14 +49,18 @@ COMMANDS: dict[int, Command] = {
 
 @call(bare=True, anytime=True)
 def apply_batch(simulation: Simulation, commands: list[Any], do_tick: bool) -> list[Any]:
-    """Carry out commands in order; exactly one answer each, or the client dies."""
+    """Carry out commands in order; exactly one answer each, or the client dies.
+
+    A step that fails afterwards takes no answer back: the next tick tells it.
+    """
     with simulation.lock:
         answers = [_answer(simulation, command) for command in commands]
     if do_tick:
         try:
             tick(simulation)
-        except CallError as error:
-            return [failure(str(error)) for _ in commands]
+        except Exception as error:  # noqa: BLE001 - told by the next tick
+            _log.exception("the step after a batch failed")
+            simulation.late_failure = error
     return answers
 
 
@@ -65,7 +69,7 @@ def _answer(simulation: Simulation, command: Any) -> list[Any]:
         return success(_carry_out(simulation, command))
     except CallError as error:
         return failure(str(error))
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001 - a missing answer would kill the client
         _log.warning("command %s failed", str(command)[:200], exc_info=True)
         return failure(f"command not understood: {type(error).__name__}: {error}")
 
@@ -84,6 +88,7 @@ def _carry_out(simulation: Simulation, command: Any) -> int:
 
 
 def _spawn(simulation: Simulation, body: list[Any]) -> int:
+    """Spawn, then do what is to be done with the new actor; as in CARLA, the answer is about the spawning alone."""
     description, transform, parent, attachment, socket, after = body
     if parent[0]:
         record = actors.spawn_actor_with_parent(simulation, description, transform, parent[1], attachment, socket)
@@ -96,5 +101,7 @@ def _spawn(simulation: Simulation, body: list[Any]) -> int:
             then = [id_ if then[0] == 0 else then[0], *then[1:]]
         elif then[2][0] and then[2][1] == 0:
             then = [*then[:2], [True, id_], *then[3:]]
-        _carry_out(simulation, [[kind, then]])
+        answer = _answer(simulation, [[kind, then]])
+        if answer != success(answer[0][1]):
+            _log.warning("a command after the spawning of actor %d failed: %s", id_, answer[0][1])
     return id_

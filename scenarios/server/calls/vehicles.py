@@ -54,8 +54,8 @@ def apply_ackermann_control_to_vehicle(simulation: Simulation, id_: int, control
     """Set targets of steering [rad], its speed, speed [m/s], acceleration [m/s^2], jerk."""
     vehicle = find_vehicle(simulation, id_)
     values = [float(value) for value in control[:5]]
-    if not finite(values):
-        raise CallError(f"the control of vehicle {id_} has a number that is not finite")
+    if len(values) != 5 or not finite(values):
+        raise CallError(f"the control of vehicle {id_} must be five finite numbers, not {values}")
     vehicle.ackermann = values
 
 
@@ -75,7 +75,8 @@ def apply_ackermann_controller_settings(simulation: Simulation, id_: int, settin
 @call()
 def get_physics_control(simulation: Simulation, id_: int) -> list[Any]:
     """CARLA's VehiclePhysicsControl."""
-    return list(find_vehicle(simulation, id_).physics.wire())
+    vehicle = find_vehicle(simulation, id_)
+    return list(vehicle.physics.wire(vehicle.pose))
 
 
 @call(returns=False)
@@ -94,7 +95,7 @@ def get_vehicle_light_state(simulation: Simulation, id_: int) -> list[int]:
 @call(returns=False)
 def set_vehicle_light_state(simulation: Simulation, id_: int, lights: list[int]) -> None:
     """Set all lights."""
-    find_vehicle(simulation, id_).lights = int(lights[0])
+    find_vehicle(simulation, id_).lights = int(lights[0]) & 0xFFFFFFFF
 
 
 @call()

@@ -8,7 +8,10 @@ from scenarios.server.calls.registry import call
 from scenarios.server.geometry import finite
 from scenarios.server.simulation import Simulation
 from scenarios.server.wire import CallError
-from scenarios.weather import CARLA_FIELDS
+from scenarios.weather import CARLA_FIELDS, Weather
+
+_UNSET = 10
+"""How many numbers of `WeatherParameters.Default` are -1."""
 
 
 @call()
@@ -19,12 +22,17 @@ def get_weather_parameters(simulation: Simulation) -> list[float]:
 
 @call(returns=False)
 def set_weather_parameters(simulation: Simulation, values: list[float]) -> None:
-    """Set CARLA's fourteen numbers."""
+    """Set CARLA's fourteen numbers, each brought into its range.
+
+    `WeatherParameters.Default`, a row of -1, stands for the map's own weather.
+    """
     numbers = [float(value) for value in values]
     if not finite(numbers):
         raise CallError("the weather has a number that is not finite")
+    if numbers[:_UNSET] == [-1.0] * _UNSET:
+        numbers = Weather().carla_values()
     named = dict(zip(CARLA_FIELDS, numbers, strict=True))
-    simulation.world.weather = replace(simulation.world.weather, **named)
+    simulation.world.weather = replace(simulation.world.weather, **named).clamped()
 
 
 @call()
