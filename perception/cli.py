@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from perception.errors import WhiteoutError
 
 if TYPE_CHECKING:
     from perception.drive import Drive
@@ -25,8 +24,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     train.add_argument("--steps", type=_positive, default=4000, help="optimiser steps (default %(default)s)")
     train.add_argument("--batch", type=_positive, default=8, help="pictures per step (default %(default)s)")
-    train.add_argument("--rate", type=float, default=1.5e-3, help="peak learning rate (default %(default)s)")
-    train.add_argument("--seed", type=int, default=0, help="of weights, order and variations (default %(default)s)")
+    train.add_argument("--rate", type=_above_zero, default=1.5e-3, help="peak learning rate (default %(default)s)")
+    train.add_argument("--seed", type=_natural, default=0, help="of weights, order, variations (default %(default)s)")
     train.add_argument("--backbone", default="mobilenet_v3_large", help="feature extractor (default %(default)s)")
     train.add_argument("--size", type=_size, default=(480, 288), metavar="WxH", help="input size (default 480x288)")
     train.add_argument("--init", type=Path, metavar="W.safetensors", help="weights to begin with (default: random)")
@@ -123,8 +122,22 @@ def _positive(text: str) -> int:
     return number
 
 
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 on")
+    return number
+
+
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
 def _size(text: str) -> tuple[int, int]:
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdigit() for part in parts):
-        raise WhiteoutError(f"--size {text}: write width and height like 480x288.")
+        raise argparse.ArgumentTypeError(f"{text} is no size; write width and height like 480x288")
     return int(parts[0]), int(parts[1])

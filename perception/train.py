@@ -165,7 +165,11 @@ def take_step(fabric: Fabric, state: State, batch: Batch, config: TrainConfig) -
     total = sum((LOSS_WEIGHTS[key] * value for key, value in losses.items()), torch.zeros(()))
     state.optimizer.zero_grad()
     fabric.backward(total)
-    torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip, error_if_nonfinite=True)
+    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip)
+    if not torch.isfinite(norm):
+        raise WhiteoutError(
+            f"training diverged at step {state.step + 1} (the gradient is {float(norm)}); use a smaller --rate"
+        )
     state.optimizer.step()
     update_average(state, config.average)
     return {key: float(value.detach()) for key, value in losses.items()}
@@ -206,7 +210,7 @@ def describe(
         return [{"drive": drive.path.name, "frames": len(drive), "content_hash": drive.content_hash} for drive in some]
 
     return {
-        "training": asdict(config),
+        "training": asdict(config) | {"precision": _precision(config.precision)},
         "model": model_config.to_dict(),
         "data": {"train": data(drives), "val": data(val)},
     }

@@ -56,7 +56,7 @@ def attack(cell: AttackCell, drive: Drive, model: LaneDetectionModel) -> tuple[R
         for outcome in outcomes:
             rows.extend(outcome.rows)
             checks.append(_check(frame, outcome, eps_value(cell.eps)))
-        if not pictures:
+        if outcomes and not pictures:
             worst = max(
                 outcomes, key=lambda outcome: sum(damage(outcome.rows, family)[0] for family in ("objects", "lanes"))
             )

@@ -1,4 +1,4 @@
-"""The glare audit: what a model's lane lines rest on, and what changes when the renderer takes the glare away.
+"""The glare audit: what lane lines and objects rest on, and what changes when the renderer takes the glare away.
 
 A heat map shows association, not cause, so each frame is judged twice: as it is, and as its twin picture "no_glare":
 the same instant without the sun's specular reflection. The maps are compared with those of a randomised network; the
@@ -25,9 +25,18 @@ from perception.labels import is_scored, is_scored_lane
 from perception.lane import Lane
 from perception.lane_metrics import LEAST_POINTS, REACH
 from perception.model import LaneDetectionModel, images_from_frames
-from perception.prediction import LanePrediction, Prediction
+from perception.prediction import Detection, LanePrediction, Prediction
 from robustness.cells import AuditCell, spread
-from robustness.gradcam import grad_cam, lane_evidence, layer_of, points_at, randomised, share, similarity
+from robustness.gradcam import (
+    box_evidence,
+    grad_cam,
+    lane_evidence,
+    layer_of,
+    points_at,
+    randomised,
+    share,
+    similarity,
+)
 from robustness.overlays import as_json, prediction_overlay, truth_overlay
 from robustness.rasters import heat_over
 from robustness.scoring import SHOWN, Row, predict_one, score_rows
@@ -71,6 +80,15 @@ class Maps:
     random: Map
 
 
+@dataclass(frozen=True, eq=False)
+class ObjectMaps:
+    """Grad-CAM for one detection in the picture with glare: of the model, and of the randomised network."""
+
+    detection: Detection
+    here: Map
+    random: Map
+
+
 def audit(cell: AuditCell, drive: Drive, model: LaneDetectionModel) -> tuple[Result, Pictures]:
     """Judge every frame of a drive with glare and without; explain the lines of the cell's share of them."""
     name, _ = layer_of(model, cell.layer)
@@ -88,9 +106,14 @@ def audit(cell: AuditCell, drive: Drive, model: LaneDetectionModel) -> tuple[Res
             continue
         maps = [explain(twins, lane.slot, model, control, name) for lane in explainable_lanes(twins)]
         rows.extend(row for one in maps for row in evidence(twins, one))
-        if maps and not pictures:
-            pictures = _pictures(twins, maps[0])
+        if maps and "shown" not in facts:
+            pictures += _pictures(twins, maps[0])
             facts["shown"] = _shown(twins, maps[0].slot)
+        objects = [explain_object(twins, found, model, control, name) for found in explainable_objects(twins)]
+        rows.extend(row for one in objects for row in object_evidence(twins, one))
+        if objects and "shown_object" not in facts:
+            pictures += _object_pictures(twins, objects[0])
+            facts["shown_object"] = _shown(twins, 0) | {"label": objects[0].detection.label}
     return Result(tuple(rows), facts), pictures
 
 
@@ -140,6 +163,43 @@ def evidence(twins: Twins, maps: Maps) -> list[Row]:
         "on_lane_no_glare": share(maps.without, band),
         "pointing": float(points_at(maps.here, band)),
         "similarity_random": similarity(maps.here, maps.random),
+    }
+    return [_row(twins.frame, name, value) for name, value in facts.items()]
+
+
+def explainable_objects(twins: Twins) -> list[Detection]:
+    """The detections that find an object that a model must find, the surest first."""
+    truths = [box for box in twins.frame.boxes if is_scored(box, twins.frame.camera.height)]
+    found = []
+    for claim in sorted(twins.prediction.boxes, key=lambda box: -box.score):
+        same = [truth.xyxy for truth in truths if truth.label == claim.label]
+        if claim.score >= SHOWN and same and overlaps([claim.xyxy], same)[0].max() >= IOU:
+            found.append(claim)
+    return found
+
+
+def explain_object(
+    twins: Twins, detection: Detection, model: LaneDetectionModel, control: LaneDetectionModel, layer: str
+) -> ObjectMaps:
+    """Two maps for a detection."""
+    images = images_from_frames([twins.frame])
+    here, random = (
+        grad_cam(of, images, box_evidence(of, detection), of.explainable_layers[layer]) for of in (model, control)
+    )
+    return ObjectMaps(detection, here, random)
+
+
+def object_evidence(twins: Twins, maps: ObjectMaps) -> list[Row]:
+    """Where the evidence for a detection lies; glare inside its box counts as the object."""
+    height, width = twins.glare.shape
+    left, top, right, bottom = maps.detection.xyxy
+    box = np.zeros((height, width), dtype=bool)
+    box[max(0, math.floor(top)) : math.ceil(bottom), max(0, math.floor(left)) : math.ceil(right)] = True
+    facts = {
+        "object_on_glare": share(maps.here, twins.glare & ~box),
+        "object_on_box": share(maps.here, box),
+        "object_pixels_box": float(box.mean()),
+        "object_on_box_random": share(maps.random, box),
     }
     return [_row(twins.frame, name, value) for name, value in facts.items()]
 
@@ -239,6 +299,13 @@ def _pictures(twins: Twins, maps: Maps) -> Pictures:
         ("heat", heat_over(twins.frame.image, maps.here)),
         ("heat-no-glare", heat_over(twins.twin.image, maps.without)),
         ("heat-random", heat_over(twins.frame.image, maps.random)),
+    ]
+
+
+def _object_pictures(twins: Twins, maps: ObjectMaps) -> Pictures:
+    return [
+        ("object-heat", heat_over(twins.frame.image, maps.here)),
+        ("object-heat-random", heat_over(twins.frame.image, maps.random)),
     ]
 
 

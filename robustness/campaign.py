@@ -28,6 +28,9 @@ from robustness.verdict import judge, overall
 TABLE = "results.parquet"
 """The results table's name in the output folder."""
 
+TRACES = "failures.log"
+"""Tracebacks of cells that failed in a way nobody foresaw."""
+
 PLAN = "plan.yaml"
 """The validated plan's, every default written out."""
 
@@ -57,6 +60,9 @@ def run(plan: Plan, out: Path, *, workers: int, command: str = "", quiet: bool =
     cells = expand(plan)
     with Progress(cells, [cell for cell in cells if store.has(cell)], quiet=quiet) as progress:
         failures = execute(cells, store, workers=workers, listen=progress.hear)
+    traces = [f"{cell_name(failure.cell)}\n{failure.trace}" for failure in failures if failure.trace]
+    if traces:
+        replace_file(out / TRACES, "\n".join(traces).encode())
     return summarise(plan, store, cells, failures, command=command)
 
 
@@ -79,7 +85,7 @@ def summarise(
     layers = {cell.model.name: str(r.facts["layer"]) for cell, r in results if isinstance(cell, AuditCell)}
     return Summary(
         title=plan.title,
-        verdict=overall(criteria),
+        verdict=overall(criteria, complete=not failures),
         criteria=criteria,
         conditions=conditions,
         attacks=attack_results(plan, columns, models),
@@ -115,7 +121,7 @@ def drives_differ(results: Sequence[tuple[ModelCell, Result]]) -> tuple[HealthCh
     hashes: dict[tuple[str, int], dict[str, str]] = {}
     for cell, result in results:
         if isinstance(cell, ScoreCell):
-            hashes.setdefault(cell.drive.run, {})[cell.drive.weather] = str(result.facts["content_hash"])
+            hashes.setdefault(cell.drive.run, {})[cell.drive.weather] = str(result.facts["pictures_hash"])
     alike = sum(len(set(by_weather.values())) < len(by_weather) for by_weather in hashes.values())
     detail = f"in {len(hashes) - alike} of {len(hashes)} runs every weather gives pictures of its own"
     return (HealthCheck("every weather changes the pictures", alike == 0, detail, "all"),)
@@ -171,7 +177,7 @@ def _provenance(plan: Plan, store: Store, results: Sequence[tuple[ModelCell, Res
             drives[cell.drive.key] = _drive_source(store, cell.drive, str(result.facts["content_hash"]))
     return Provenance(
         plan_hash=plan.plan_hash,
-        plan_yaml=plan.as_yaml(),
+        plan_yaml=plan.as_yaml(paths=False),
         table_hash=file_hash(store.out / TABLE),
         source_hash=source_hash("all"),
         commit=commit(),

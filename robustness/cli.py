@@ -24,11 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The process's exit code: the subcommand's own, 2 for bad input, 130 after Ctrl-C.
     """
-    options = parser().parse_args(arguments)
+    options = None
     try:
+        options = parser().parse_args(arguments)
         code: int = options.run(options)
     except (WhiteoutError, OSError, KeyboardInterrupt) as error:
-        if options.debug:
+        if options is not None and options.debug:
             raise
         print(f"whiteout: {_sentence(error)}", file=sys.stderr)
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else BAD_INPUT

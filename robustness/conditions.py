@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from robustness.measures import METRICS, Sample, estimator, stack, trials
+from robustness.measures import METRICS, Sample, estimator, informative, stack, trials
 from robustness.plan import Plan, Where, eps_value
 from robustness.scoring import Row, damage
 from robustness.statistics import estimate, holm, paired, swap_test
@@ -63,11 +63,22 @@ def attempts(columns: Columns, model: str, weather: str, eps: str) -> list[list[
 
 
 def intervals(sample: Sample, names: Iterable[str]) -> dict[str, Interval]:
-    """Each metric with its interval."""
+    """Each metric with its interval; runs that have nothing to measure do not count."""
     runs, frames = len(sample.runs), int(sample.frames.sum())
     return {
-        name: estimate(estimator(name, sample), runs=runs, frames=frames, trials=trials(name, sample)) for name in names
+        name: _counting(
+            int(informative(name, sample).sum()),
+            estimate(estimator(name, sample), runs=runs, frames=frames, trials=trials(name, sample)),
+        )
+        for name in names
     }
+
+
+def _counting(runs: int, interval: Interval) -> Interval:
+    """The interval with the number of runs that say something; one such run says nothing about others."""
+    if runs < 2:
+        return replace(interval, low=float("nan"), high=float("nan"), runs=runs)
+    return replace(interval, runs=runs)
 
 
 def common(here: Sample, there: Sample) -> tuple[Sample, Sample]:
@@ -89,7 +100,7 @@ def restrict(sample: Sample, runs: tuple[tuple[str, int], ...]) -> Sample:
 def compared(here: Sample, there: Sample, name: str, relation: str) -> Interval:
     """A metric here against there, paired by run: "ratio" or "difference"."""
     mine, theirs = common(here, there)
-    return paired(
+    both = paired(
         estimator(name, mine),
         estimator(name, theirs),
         lambda: (intervals(mine, [name])[name], intervals(theirs, [name])[name]),
@@ -97,6 +108,7 @@ def compared(here: Sample, there: Sample, name: str, relation: str) -> Interval:
         frames=int(min(mine.frames.sum(), theirs.frames.sum())),
         relation=relation,
     )
+    return _counting(int((informative(name, mine) & informative(name, theirs)).sum()), both)
 
 
 def loss_p(here: Sample, there: Sample, name: str) -> float:
@@ -200,7 +212,7 @@ def _winners(columns: Columns, model: str, weather: str, eps: str) -> dict[str, 
 
 def where_sample(columns: Columns, model: str, where: Where, metric: str) -> Sample:
     """Rows behind a criterion's condition."""
-    scenario = where.scenario or "all"
+    scenario = where.words().get("scenario", "all")
     if where.eps is None:
         return sample_of(columns, model, where.weather, scenario)
     return attacked_sample(columns, model, where.weather, where.eps, METRICS[metric].family, scenario)

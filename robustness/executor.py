@@ -149,7 +149,10 @@ def _assign(pool: list[Worker], queue: Queue) -> None:
             worker.cell = queue.take(worker, served)
             if worker.cell is not None:
                 worker.map = worker.cell.map if isinstance(worker.cell, DriveCell) else ""
-                worker.pipe.send(worker.cell)
+                try:
+                    worker.pipe.send(worker.cell)
+                except OSError:
+                    worker.lost = True  # it died while it was idle
 
 
 def _heard(pool: list[Worker]) -> list[Worker]:

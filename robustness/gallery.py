@@ -72,6 +72,16 @@ def _audit_figures(store: Store, results: Results) -> Iterable[Figure]:
             for name, caption in captions.items()
         )
         yield _figure("heat", cell, frame, f"Evidence for the lane line in slot {int(shown['slot']):+d}", heat)
+        shown = result.facts.get("shown_object")
+        if shown is not None:
+            captions = {"object-heat": "with glare", "object-heat-random": "randomised network, with glare"}
+            prediction = from_json(shown["prediction"])
+            heat = tuple(
+                _picture(store, cell.drive, store.picture_path(cell, name), caption, Overlay(), prediction)
+                for name, caption in captions.items()
+            )
+            title = f"Evidence for the surest object, a {shown['label']}"
+            yield _figure("heat", cell, str(shown["frame"]), title, heat)
 
 
 def _attack_figures(store: Store, results: Results) -> Iterable[Figure]:
@@ -84,6 +94,8 @@ def _attack_figures(store: Store, results: Results) -> Iterable[Figure]:
             if best is None or eps_value(cell.eps) > eps_value(best[0].eps):
                 strongest[_place(cell)] = (cell, result)
     for place, (cell, result) in strongest.items():
+        if place not in clean:
+            continue  # its score could not be computed
         shown: Any = result.facts["shown"]
         frame = str(shown["frame"])
         attacked = store.picture_path(cell, "attacked")

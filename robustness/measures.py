@@ -26,7 +26,8 @@ RAW: dict[str, str] = {
     "lane_false": "predicted lane lines that match none",
     "lane_invented": "predicted lane lines (of the false ones) that lie on no line at all",
     "lane_missed": "true lane lines not found",
-    "lane_error_m": "mean distance of the found lines on the road, to 30 m ahead [m]; not valid where none is found",
+    "lane_error_m": "mean distance on the road of predicted lines from a true one within 2 m, to 30 m ahead [m]; not"
+    " valid where there is none",
 }
 """Per-frame facts in the table, by the value of its column `metric`."""
 
@@ -54,7 +55,9 @@ METRICS: dict[str, Metric] = {
     "lane_precision": Metric("share of predicted lane lines that are real", "", "more", "lanes"),
     "lane_recall": Metric("share of lane lines found", "", "more", "lanes"),
     "invented_lanes": Metric("invented lane lines per picture", "per picture", "less", "lanes"),
-    "lane_error_m": Metric("error of found lane lines on the road, to 30 m ahead", "m", "less", "lanes"),
+    "lane_error_m": Metric(
+        "error on the road of predicted lane lines within 2 m of a true one, to 30 m ahead", "m", "less", "lanes"
+    ),
 }
 
 
@@ -171,14 +174,29 @@ def estimator(name: str, sample: Sample) -> Estimator:
     return _ESTIMATORS[name](sample)
 
 
+def informative(name: str, sample: Sample) -> Bool[ndarray, "runs"]:
+    """Which runs have anything to measure: something to find, or for events per picture, a picture."""
+    if name == "lane_error_m":
+        return sample.count("lane_error_m") > 0
+    if METRICS[name].better == "less":
+        return np.asarray(sample.frames > 0)
+    if METRICS[name].family == "objects":
+        return np.asarray(_truths(name, sample) > 0)
+    return np.asarray(sample.total("lane_hits") + sample.total("lane_missed") > 0)
+
+
 def trials(name: str, sample: Sample) -> float:
     """How many objects, lines or pictures an estimate rests on: what an interval without spread is made from."""
     if METRICS[name].better == "less":
         return float(sample.frames.sum())
     if METRICS[name].family == "objects":
-        classes = ("car",) if name == "car_ap50" else CLASSES
-        return float(sum(sample.total(f"truths:{label}").sum() for label in classes))
+        return float(_truths(name, sample).sum())
     return float((sample.total("lane_hits") + sample.total("lane_missed")).sum())
+
+
+def _truths(name: str, sample: Sample) -> Float[ndarray, "runs"]:
+    """Objects to find per run, of the classes that the metric is about."""
+    return sample.total("truths:car") if name == "car_ap50" else _object_truths(sample)
 
 
 def _average_precision(sample: Sample, label: str) -> AveragePrecision:

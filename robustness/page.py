@@ -19,6 +19,7 @@ from robustness.conditions import WITHOUT_GLARE
 from robustness.figures import Packed, pack
 from robustness.measures import CONFIDENCE
 from robustness.scenario_names import known_weathers
+from robustness.statistics import ALIKE
 from robustness.summary import (
     AttackResult,
     AuditFinding,
@@ -125,6 +126,7 @@ def render(
         bound=words.bound,
         confidence=CONFIDENCE,
         least_runs=LEAST_RUNS,
+        alike=ALIKE,
         ranges=metric_ranges(summary),
     )
 

@@ -9,13 +9,16 @@ import hashlib
 import json
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from robustness.measures import METRICS
 from robustness.scenario_names import known_scenarios, known_weathers, suggestion
+
+FILES = (".safetensors", ".py", ".xodr")
+"""What the name of a model, a scenario or a map ends in if it is a file's."""
 
 Objective = Literal["hide", "invent", "bend_lanes", "erase_lanes", "all"]
 """What an attacker may want; see `attacks/objectives.py`."""
@@ -174,8 +177,9 @@ class Where(Strict):
         return self
 
     def words(self) -> dict[str, str]:
-        """The condition as the plan writes it."""
-        return {key: str(value) for key, value in self.model_dump(exclude_none=True).items()}
+        """The condition as the results table has it: a scenario file by its stem."""
+        words = {key: str(value) for key, value in self.model_dump(exclude_none=True).items()}
+        return words | ({"scenario": Path(words["scenario"]).stem} if "scenario" in words else {})
 
 
 class Criterion(Strict):
@@ -185,8 +189,8 @@ class Criterion(Strict):
     metric: MetricName
     where: Where
     relative_to: Where | None = None
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    at_most: Annotated[float | None, Field(allow_inf_nan=False)] = None
 
     @model_validator(mode="after")
     def _check(self) -> Criterion:
@@ -224,6 +228,11 @@ class Plan(Strict):
     def _consistent(self) -> Plan:
         if self.reference_weather not in self.weather:
             raise ValueError(f"reference_weather {self.reference_weather!r} is not in the list weather; add it there")
+        for what, names in (("models", self.models), ("scenarios", self.scenarios)):
+            stems = [Path(name).stem for name in names]
+            twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+            if twice is not None:
+                raise ValueError(f"two of {what} are called {twice!r}, so nobody could tell them apart; rename a file")
         parts: list[PgdPlan | GradCamPlan] = [*(a.pgd for a in self.attacks), *(a.grad_cam for a in self.audits)]
         for part in parts:
             self._played(part.weather or (), "an attack or audit")
@@ -255,10 +264,22 @@ class Plan(Strict):
 
     @property
     def plan_hash(self) -> str:
-        """SHA-256 of the plan with every default written out, as canonical JSON."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """SHA-256 of the plan with every default written out, files by name only, as canonical JSON."""
+        canonical = json.dumps(_named(self.model_dump(mode="json")), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    def as_yaml(self) -> str:
-        """The plan with every default written out."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+    def as_yaml(self, *, paths: bool = True) -> str:
+        """The plan with every default written out; without `paths`, files are named without their folders."""
+        content = self.model_dump(mode="json")
+        content = content if paths else _named(content)
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _named(value: Any) -> Any:
+    """Plain values with the paths of files cut down to their names."""
+    if isinstance(value, dict):
+        return {key: _named(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_named(item) for item in value]
+    is_file = isinstance(value, str) and value.endswith(FILES) and Path(value).is_absolute()
+    return Path(value).name if is_file else value

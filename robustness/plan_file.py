@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from perception.errors import WhiteoutError
-from robustness.plan import AttackPlan, AuditPlan, Criterion, GradCamPlan, PgdPlan, Plan, Size, Where
+from robustness.plan import FILES, AttackPlan, AuditPlan, Criterion, GradCamPlan, PgdPlan, Plan, Size, Where
 from robustness.scenario_names import suggestion
 
 DEFAULT_PLAN = Path(__file__).parent / "plans" / "default.yaml"
@@ -39,11 +39,13 @@ def read_plan(path: Path | None = None) -> Plan:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
+        _refuse_repeated_keys(path, node)
     except yaml.YAMLError as error:
         raise WhiteoutError(f"{path}: {_yaml_fault(error)}; correct the YAML there") from error
+    except (ValueError, RecursionError) as error:
+        raise WhiteoutError(f"{path}: a value cannot be read ({error}); correct the YAML there") from error
     if node is None or not isinstance(content, dict):
         raise WhiteoutError(f"{path}: a plan is a mapping with the keys scenarios, weather and accept at least")
-    _refuse_repeated_keys(path, node)
     try:
         return Plan.model_validate(anchored(content, path.parent))
     except ValidationError as error:
@@ -53,13 +55,15 @@ def read_plan(path: Path | None = None) -> Plan:
 def anchored(content: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The content with its paths (models, scenario files, a map file) starting from `folder`; anything odd as it is."""
 
-    def anchor(value: Any) -> Any:
+    def anchor(value: Any, key: object = "") -> Any:
         if isinstance(value, list):
-            return [anchor(item) for item in value]
-        is_path = isinstance(value, str) and value.endswith((".safetensors", ".py", ".xodr"))
-        return str(folder / value) if is_path else value
+            return [anchor(item, key) for item in value]
+        if isinstance(value, dict):
+            return {inner: anchor(item, inner) for inner, item in value.items()}
+        is_path = isinstance(value, str) and value.endswith(FILES)
+        return str(folder / value) if is_path and key in ("models", "scenarios", "scenario", "map") else value
 
-    return {key: anchor(value) if key in ("models", "scenarios", "map") else value for key, value in content.items()}
+    return {key: anchor(value, key) for key, value in content.items()}
 
 
 def _yaml_fault(error: yaml.YAMLError) -> str:
@@ -107,7 +111,7 @@ def _child(node: yaml.Node, part: int | str) -> tuple[int, yaml.Node] | None:
     return None
 
 
-def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
+def _refuse_repeated_keys(path: Path, node: yaml.Node | None) -> None:
     """YAML's loader keeps the last of two equal keys in silence; a plan must not."""
     children: list[yaml.Node] = []
     if isinstance(node, yaml.MappingNode):

@@ -16,27 +16,30 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES: dict[str, tuple[str, ...]] = {
     "drive": (
         "scenarios/**/*.py", "scenarios/**/*.xodr", "scenarios/**/*.json", "perception/box.py", "perception/camera.py",
-        "perception/drive*.py", "perception/frame.py", "perception/lane.py", "perception/raster.py",
+        "perception/drive*.py", "perception/frame.py", "perception/labels.py", "perception/lane.py",
+        "perception/raster.py",
     ),
     "score": ("perception/*.py", "robustness/scoring.py", "robustness/overlays.py", "robustness/work.py"),
     "attack": (
         "perception/*.py", "robustness/scoring.py", "robustness/overlays.py", "robustness/rasters.py",
-        "robustness/attack_cell.py", "robustness/attacks/*.py",
+        "robustness/attack_cell.py", "robustness/attacks/*.py", "robustness/cells.py", "robustness/plan.py",
+        "robustness/work.py",
     ),
     "audit": (
         "perception/*.py", "robustness/scoring.py", "robustness/overlays.py", "robustness/rasters.py",
-        "robustness/audit.py", "robustness/gradcam.py",
+        "robustness/audit.py", "robustness/gradcam.py", "robustness/cells.py", "robustness/work.py",
     ),
     "all": ("perception/**/*.py", "scenarios/**/*.py", "synth/**/*.py", "robustness/**/*.py"),
 }  # fmt: skip
 """Which of our files decide the result of each kind of cell."""
 
 PACKAGES: dict[str, tuple[str, ...]] = {
-    "drive": ("carla", "mitsuba", "drjit", "pyoidn", "roadgen", "numpy", "opencv-python-headless"),
+    "drive": ("carla", "mitsuba", "drjit", "karellen-llvm-core", "pyoidn", "roadgen", "numpy",
+              "opencv-python-headless"),
     "score": ("torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "faster-coco-eval"),
     "attack": ("torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "faster-coco-eval"),
     "audit": ("torch", "torchvision", "captum", "numpy", "scipy", "opencv-python-headless", "faster-coco-eval"),
-}
+}  # fmt: skip
 """Which packages decide it."""
 
 

@@ -1,9 +1,10 @@
 """Intervals and tests over independent scenario runs; frames of one run are alike and never count as independent.
 
 Rates get Wilson's interval on the effective sample size (Korn and Graubard 1998: fewer trials the more runs differ, and
-Student's t for few runs). Everything else gets the BCa bootstrap over runs (Efron 1987) from a fixed seed. Where all
-runs agree, the bootstrap would claim certainty: counts then get Garwood's exact Poisson interval, other shares Wilson's
-on their number of trials. A comparison pairs the runs: both conditions are resampled together.
+Student's t for few runs). Everything else gets the BCa bootstrap over runs (Efron 1987) from a fixed seed, at a level
+expanded for few runs (Hesterberg 2015). Where all runs agree, the bootstrap would claim certainty: counts then get
+Garwood's exact Poisson interval, shares Wilson's, both on the number of independent trials that remains if those of one
+run correlate by `ALIKE`. A comparison pairs the runs: both conditions are resampled together.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ from robustness.measures import Estimator, Ratio
 from robustness.summary import Interval
 
 LEVEL = 0.95
-RESAMPLES = 2000
+ALIKE = 0.2
+"""Correlation between trials of one run, where no run differs from which it could be estimated."""
+RESAMPLES = 4000
 MOST_SWAPS = 4096
+AT_ONCE = 256
+"""Rows of weights that an estimator is given at once: more would take memory without being faster."""
 SEED = 20170619
 """Of all resampling, so that the same table gives the same intervals."""
 
@@ -39,11 +44,12 @@ def estimate(estimator: Estimator, *, runs: int, frames: int, trials: float) -> 
     low, high, spread = bootstrap(estimator, runs)
     if spread:
         return Interval(value, low, high, runs, frames, "BCa bootstrap over runs")
+    left = independent(trials, runs)
     if estimator.kind == "count":
-        low, high = poisson(value * trials, trials)
+        low, high = poisson(value * left, left)
         return Interval(value, low, high, runs, frames, "exact Poisson")
     if estimator.kind == "other" and trials > 0:
-        low, high = wilson(value, trials)
+        low, high = wilson(value, left)
         return Interval(value, low, high, runs, frames, "Wilson, all runs alike")
     return Interval(value, low, high, runs, frames, "all runs alike")
 
@@ -87,6 +93,17 @@ def mean_over_runs(values: Sequence[float], frames: int) -> Interval:
     return estimate(Ratio(known, np.ones(len(known)), "mean"), runs=len(known), frames=frames, trials=float(len(known)))
 
 
+def independent(trials: float, runs: int) -> float:
+    """How many independent trials `trials` in `runs` are worth if those of a run correlate by `ALIKE` (Kish 1965)."""
+    return trials / max(1.0, 1 + (trials / runs - 1) * ALIKE)
+
+
+def expanded_level(runs: int) -> float:
+    """Level at which a bootstrap of so few runs covers `LEVEL`: its ends stand for Student's (Hesterberg 2015)."""
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, runs - 1)) * np.sqrt(runs / (runs - 1))
+    return float(2 * stats.norm.cdf(reach) - 1)
+
+
 def bootstrap(function: Function, runs: int) -> tuple[float, float, bool]:
     """BCa interval of a function of run weights, and whether resampling changed it at all.
 
@@ -99,22 +116,28 @@ def bootstrap(function: Function, runs: int) -> tuple[float, float, bool]:
         weights = np.zeros((len(flat), runs))
         for column in flat.T:
             weights[np.arange(len(flat)), column] += 1
-        return function(weights).reshape(indices.shape[:-1])
+        return in_portions(function, weights).reshape(indices.shape[:-1])
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         result = stats.bootstrap(
-            (np.arange(runs),), of_indices, vectorized=True, n_resamples=RESAMPLES, confidence_level=LEVEL,
-            method="BCa", rng=np.random.default_rng(SEED),
+            (np.arange(runs),), of_indices, vectorized=True, n_resamples=RESAMPLES,
+            confidence_level=expanded_level(runs), method="BCa", rng=np.random.default_rng(SEED),
         )  # fmt: skip
     drawn = result.bootstrap_distribution[np.isfinite(result.bootstrap_distribution)]
     if len(drawn) == 0 or np.ptp(drawn) < 1e-12:
         return float(drawn[0]) if len(drawn) else float("nan"), float(drawn[0]) if len(drawn) else float("nan"), False
     low, high = (float(end) for end in result.confidence_interval)
     if not (np.isfinite(low) and np.isfinite(high)):
-        low, high = (float(end) for end in np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+        tail = (1 - expanded_level(runs)) / 2
+        low, high = (float(end) for end in np.quantile(drawn, [tail, 1 - tail]))
     return low, high, True
+
+
+def in_portions(function: Function, weights: Float[ndarray, "b runs"]) -> Float[ndarray, "b"]:
+    """`function(weights)`, `AT_ONCE` rows at a time."""
+    return np.concatenate([function(weights[i : i + AT_ONCE]) for i in range(0, len(weights), AT_ONCE)])
 
 
 def wilson(share: float, trials: float) -> tuple[float, float]:
@@ -143,7 +166,7 @@ def _clustered_wilson(ratio: Ratio) -> tuple[float, float]:
     share = float(top.sum()) / trials
     between = runs / (runs - 1) * float(((top - share * bottom) ** 2).sum()) / trials**2
     binomial = share * (1 - share) / trials
-    effect = max(1.0, between / binomial) if binomial > 0 else 1.0
+    effect = max(1.0, between / binomial) if binomial > 0 else trials / independent(trials, runs)
     student = float(stats.norm.ppf(0.975) / stats.t.ppf(0.975, runs - 1)) ** 2
     return wilson(share, trials / effect * student)
 
@@ -166,8 +189,8 @@ def swap_test(stacked: Estimator, runs: int, *, worse: str) -> float:
     else:
         swaps = np.random.default_rng(SEED).integers(0, 2, (MOST_SWAPS, runs)).astype(np.float64)
         swaps[0] = 0
-    here = stacked(np.hstack([1 - swaps, swaps]))
-    there = stacked(np.hstack([swaps, 1 - swaps]))
+    here = in_portions(stacked, np.hstack([1 - swaps, swaps]))
+    there = in_portions(stacked, np.hstack([swaps, 1 - swaps]))
     loss = there - here if worse == "less" else here - there
     if not np.isfinite(loss[0]):
         return float("nan")

@@ -153,7 +153,11 @@ class AuditFinding:
         error_m, error_no_glare_m: lateral distance to the true line with glare and without [m], lines found in both.
         lanes_regained: share of true lines found only without glare; `lanes_lost`: only with glare.
         objects_regained, objects_lost: the same for objects.
-        p_holm: chance of the seen difference between error with and without glare if glare did not matter (one-sided).
+        object_on_glare, object_on_box: share of the evidence for a found object on glare outside its box, and in it.
+        pixels_box: share of the picture's area in that box.
+        object_on_box_random: share in the box for the same network with randomised weights.
+        p_holm: chance of the seen difference between error with and without glare if glare did not matter (one-sided);
+            NaN where it is not tested.
         sane: whether the model's maps differ from those of the randomised one (a map that does not is no evidence).
         supported: whether the effect is established: p_holm below 0.05 and sane.
     """
@@ -179,6 +183,10 @@ class AuditFinding:
     lanes_lost: Interval
     objects_regained: Interval
     objects_lost: Interval
+    object_on_glare: Interval
+    object_on_box: Interval
+    pixels_box: Interval
+    object_on_box_random: Interval
     p_holm: float
     sane: bool
     supported: bool

@@ -30,9 +30,12 @@ def judge(
     return tuple(sorted(results, key=lambda result: ORDER.index(result.verdict)))
 
 
-def overall(criteria: Sequence[CriterionResult]) -> Verdict:
-    """FAIL if one fails, else INCONCLUSIVE if one is, else PASS."""
-    return min((result.verdict for result in criteria), key=ORDER.index, default="INCONCLUSIVE")
+def overall(criteria: Sequence[CriterionResult], *, complete: bool = True) -> Verdict:
+    """FAIL if one fails, else INCONCLUSIVE if one is or not every cell was computed, else PASS."""
+    verdicts: list[Verdict] = [result.verdict for result in criteria]
+    if not (complete and verdicts):
+        verdicts.append("INCONCLUSIVE")
+    return min(verdicts, key=ORDER.index)
 
 
 def decide(measured: Interval, bound: str, threshold: float) -> Verdict:

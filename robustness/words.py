@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from robustness.conditions import WITHOUT_GLARE
 from robustness.summary import CriterionResult, Figure, Interval, Summary, Verdict
@@ -81,8 +82,10 @@ def answer(summary: Summary) -> Answer:
     elif summary.verdict == "FAIL":
         sentence = f"{count['FAIL']} of {_plural(total, 'acceptance criterion', 'acceptance criteria')} missed"
         sentence += f"; {count['INCONCLUSIVE']} more cannot be decided." if count["INCONCLUSIVE"] else "."
-    else:
+    elif count["INCONCLUSIVE"]:
         sentence = f"No criterion is missed, but {count['INCONCLUSIVE']} of {total} cannot be decided from these runs."
+    else:
+        sentence = "All criteria hold on what was computed, but parts of the plan could not be computed."
     return Answer(short, sentence, _how_sure(summary))
 
 
@@ -101,15 +104,17 @@ def evidence(summary: Summary) -> list[Evidence]:
     """For every number of the report, the id of its table or figure and its rows of `results.parquet`."""
     found = []
     for index, criterion in enumerate(summary.criteria, 1):
-        rows = row_filter(criterion.metric, criterion.where, criterion.model)
+        rows = row_filter(criterion.metric, _competing(summary, criterion.where), criterion.model)
         if criterion.relative_to:
-            rows += f"\n-- relative to\n{row_filter(criterion.metric, criterion.relative_to, criterion.model)}"
+            there = row_filter(criterion.metric, _competing(summary, criterion.relative_to), criterion.model)
+            rows += f"\n-- relative to\n{there}"
         found.append(Evidence(f"C{index}", criterion.name, rows))
-    weathers = dict.fromkeys(real_weather(condition.weather) for condition in summary.conditions)
-    found += [
-        Evidence(anchor("T-metrics", name), f"metrics and errors in {name}", row_filter("", {"weather": name}))
-        for name in weathers
-    ]
+    seen = {condition.weather for condition in summary.conditions}
+    for name in dict.fromkeys(real_weather(condition.weather) for condition in summary.conditions):
+        rows = row_filter("", {"weather": name})
+        if name + WITHOUT_GLARE in seen:
+            rows += f"\n-- glare removed\n{row_filter('', {'weather': name, 'attack': 'no_glare'})}"
+        found.append(Evidence(anchor("T-metrics", name), f"metrics and errors in {name}", rows))
     for attack in {(attack.weather, attack.model): attack for attack in summary.attacks}.values():
         rows = row_filter("", {"weather": attack.weather, "attack": attack.attack}, attack.model)
         name = anchor("T-attack", attack.weather, attack.model)
@@ -118,12 +123,22 @@ def evidence(summary: Summary) -> list[Evidence]:
     return found
 
 
+def _competing(summary: Summary, condition: Mapping[str, str]) -> dict[str, str]:
+    """The condition with every strength that competes under its "eps": weaker attacks may be the worse ones."""
+    if "eps" not in condition:
+        return dict(condition)
+    limit = float(Fraction(condition["eps"]))
+    known = {attack.eps: attack.eps_value for attack in summary.attacks if 0 < attack.eps_value <= limit + 1e-9}
+    return {**condition, "eps": "|".join(sorted({*known, condition["eps"]}, key=Fraction))}
+
+
 def row_filter(metric: str, condition: Mapping[str, str], model: str = "") -> str:
     """The rows of `results.parquet` about a condition, as the text behind SQL's WHERE.
 
     Args:
         metric: a key of `RAW_FACTS`, or "" for all facts.
-        condition: "weather", and perhaps "scenario", "attack" ("pgd" stands for all its objectives) and "eps".
+        condition: "weather", and perhaps "scenario", "attack" ("pgd" stands for all its objectives, of which the worst
+            per picture counts) and "eps" (several strengths with a bar between them).
         model: a model's name, or "" for all.
     """
     attack = condition.get("attack", "none")
@@ -131,7 +146,8 @@ def row_filter(metric: str, condition: Mapping[str, str], model: str = "") -> st
     parts = [f"{column} = {_quoted(value)}" for column, value in named if value and value != "all"]
     parts.append(f"attack LIKE {_quoted(attack + '/%')}" if attack == "pgd" else f"attack = {_quoted(attack)}")
     if "eps" in condition:
-        parts.append(f"eps = {_quoted(condition['eps'])}")
+        strengths = [_quoted(eps) for eps in condition["eps"].split("|")]
+        parts.append(f"eps = {strengths[0]}" if len(strengths) == 1 else f"eps IN ({', '.join(strengths)})")
     facts = RAW_FACTS.get(metric, ())
     tests = [f"metric {'LIKE' if '%' in fact else '='} {_quoted(fact)}" for fact in facts]
     if tests:

@@ -26,12 +26,17 @@ MAPS = ("country_road", "small_town")
 FRAMES = 40
 TRAIN_WEATHERS: tuple[str, ...] = (
     "clear", "clear", "overcast-snow", "clear", "low-sun-dry", "clear", "clear", "rain", "clear", "overcast-snow",
-    "clear", "clear", "low-sun-dry", "clear", "clear", "clear",
+    "clear", "clear", "low-sun-dry", "clear", "clear", "clear", "clear", "overcast-snow", "clear", "clear", "rain",
+    "clear", "low-sun-dry", "clear",
 )  # fmt: skip
 """Weather of the training drives of one map, in order; each is varied by the drive's seed."""
 
+HELD_OUT: dict[str, int] = {"val": 5000, "test": 9000}
+"""Clear-weather drives that are kept for evaluation, with their first seeds: `val` may be looked at while one tries how
+to train, `test` tells once how good the result is."""
+
 HELD_OUT_DRIVES = 3
-"""Clear-weather drives per map that are kept for evaluation."""
+"""How many of each per map."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,18 @@ class Order:
     @property
     def quality(self) -> str:
         """Held-out drives are rendered as a report's are; training drives look nearly the same at half the cost."""
-        return "physical" if self.split == "held-out" else "preview"
+        return "physical" if self.split in HELD_OUT else "preview"
 
 
 def orders() -> list[Order]:
     """Every drive of the reference set; training and held-out drives never share a seed or a stretch of road."""
     train = [Order("train", m, w, seed) for m in MAPS for seed, w in enumerate(TRAIN_WEATHERS, start=1000)]
-    held_out = [Order("held-out", m, "clear", 5000 + k, frames=24) for m in MAPS for k in range(HELD_OUT_DRIVES)]
+    held_out = [
+        Order(split, m, "clear", first + k, frames=24)
+        for split, first in HELD_OUT.items()
+        for m in MAPS
+        for k in range(HELD_OUT_DRIVES)
+    ]
     return [*train, *held_out]
 
 
@@ -123,7 +133,7 @@ def play_batch(out: Path, batch: Sequence[Order]) -> int:
                 map_name=order.map_name,
                 frames=order.frames,
                 quality=order.quality,
-                stretch="test" if order.split == "held-out" else "train",
+                stretch="test" if order.split in HELD_OUT else "train",
                 server=server,
             )
     return len(batch)

@@ -16,8 +16,10 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from perception.config import ModelConfig
+from perception.detection import assign
 from perception.frame import Frame
 from perception.model import Outputs, Targets, targets_from_frames
+from perception.outputs import location_strides
 from perception.targets import PRESENT
 
 MOST_INVENTED = 50
@@ -76,9 +78,12 @@ def applies(name: str, frame: Frame, config: ModelConfig) -> bool:
     return True
 
 
-def hide(_: AttackableModel, outputs: Outputs, targets: Targets) -> Float[Tensor, "batch"]:
-    """Make true objects vanish: mean log-probability of "nothing here" over the places inside their boxes."""
-    inside = _inside(outputs, targets, scored_only=True)[..., None]
+def hide(model: AttackableModel, outputs: Outputs, targets: Targets) -> Float[Tensor, "batch"]:
+    """Make true objects vanish: mean log-probability of "nothing here" over the places that could tell of them.
+
+    Those are the places inside their boxes and those that the training makes responsible: a small box may hold none.
+    """
+    inside = (_inside(outputs, targets, scored_only=True) | _responsible(model.config, outputs, targets))[..., None]
     nothing = -softplus(outputs.logits) * inside
     return nothing.sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)
 
@@ -127,6 +132,17 @@ def _inside(outputs: Outputs, targets: Targets, *, scored_only: bool) -> Bool[Te
         high = (outputs.points[:, None] < kept[None, :, 2:]).all(-1)
         rows.append((low & high).any(1))
     return torch.stack(rows)
+
+
+def _responsible(config: ModelConfig, outputs: Outputs, targets: Targets) -> Bool[Tensor, "batch locations"]:
+    """Which locations must find a true box that counts."""
+    strides = outputs.points.new_tensor(location_strides(config))
+    return torch.stack(
+        [
+            assign(outputs.points, strides, boxes, scored).box >= 0
+            for boxes, scored in zip(targets.boxes, targets.scored, strict=True)
+        ]
+    )
 
 
 def _gone(outputs: Outputs, targets: Targets) -> Float[Tensor, "batch"]:

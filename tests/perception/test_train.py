@@ -143,6 +143,12 @@ def test_a_step_depends_on_seed_and_number_alone() -> None:
     assert not torch.equal(first.images, make_batch(samples, 7, 3, 2, CONFIG).images)
 
 
+def test_a_training_that_diverges_is_a_sentence(drive: Drive, tmp_path: Path) -> None:
+    config = TrainConfig(steps=40, batch=2, learning_rate=1e12, warmup=1, precision="32-true")
+    with pytest.raises(WhiteoutError, match="smaller --rate"):
+        train([drive], tmp_path / "w.safetensors", config, model_config=CONFIG)
+
+
 def test_training_without_drives_or_with_a_pickle_name_is_a_sentence(drive: Drive, tmp_path: Path) -> None:
     with pytest.raises(WhiteoutError, match="no drive was given"):
         train([], tmp_path / "w.safetensors", TrainConfig())

@@ -154,6 +154,8 @@ def finding(scenario: str) -> AuditFinding:
         pointing=Interval(NAN, NAN, NAN, 1, 2), moved_m=interval(0.3), error_m=interval(0.42),
         error_no_glare_m=interval(0.18),
         lanes_regained=share, lanes_lost=share, objects_regained=share, objects_lost=share,
+        object_on_glare=interval(0.12), object_on_box=interval(0.4), pixels_box=interval(0.03, 0.01),
+        object_on_box_random=interval(0.04, 0.01),
         p_holm=0.012, sane=True, supported=True,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,16 @@ from perception.errors import WhiteoutError
 from perception.frame import Frame
 from perception.model import LaneDetectionModel, images_from_frames
 from perception.prediction import Detection, LanePrediction, Prediction
-from robustness.audit import Twins, band_around, effects, look, road_distance
+from robustness.audit import (
+    Twins,
+    band_around,
+    effects,
+    explain_object,
+    explainable_objects,
+    look,
+    object_evidence,
+    road_distance,
+)
 from robustness.gradcam import box_evidence, grad_cam, lane_evidence, layer_of, points_at, randomised, share, similarity
 from robustness.scoring import damage, predict_one, score_rows
 from tests.robustness.drawn_world import CAMERA, frame, line
@@ -106,6 +116,20 @@ def test_the_evidence_for_a_car_lies_on_the_car(model: LaneDetectionModel) -> No
     region = np.zeros(heat.shape, dtype=bool)
     region[max(0, top - 8) : bottom + 8, max(0, left - 8) : right + 8] = True
     assert share(heat, region) > 2 * region.mean()
+
+
+def test_the_evidence_for_found_objects_is_shared_out(model: LaneDetectionModel) -> None:
+    seen = look(frame(0, glare=0.3), model)
+    (car,) = explainable_objects(seen)
+    assert car.label == "car"
+    maps = explain_object(seen, car, model, randomised(model), "stage_8")
+    shares = {row.metric: row.value for row in object_evidence(seen, maps)}
+    left, top, right, bottom = car.xyxy
+    area = (math.ceil(right) - math.floor(left)) * (math.ceil(bottom) - math.floor(top)) / (96 * 160)
+    assert shares["object_pixels_box"] == pytest.approx(area)
+    assert shares["object_on_box"] > 2 * area
+    assert shares["object_on_box"] + shares["object_on_glare"] <= 1
+    assert not explainable_objects(replace(seen, prediction=Prediction((), ())))
 
 
 def test_an_unknown_layer_is_a_sentence(model: LaneDetectionModel) -> None:

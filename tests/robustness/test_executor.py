@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -12,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from robustness.campaign import TABLE, run
 from robustness.cells import Cell, ScoreCell, expand
 from robustness.executor import execute
 from robustness.plan import Plan
 from robustness.store import Store
 from robustness.worker import Message
-from tests.robustness.drawn_campaign import lay_drives
+from tests.robustness.drawn_campaign import Finished, lay_drives
 
 
 def scores(plan: Plan) -> list[Cell]:
@@ -48,24 +50,25 @@ def test_a_killed_worker_is_replaced_and_its_cell_done_again(plan: Plan, tmp_pat
             os.kill(killed[0], signal.SIGKILL)
 
     assert execute(cells, store, workers=1, listen=kill_once) == ()
-    assert len(killed) == 1
+    assert killed
     assert all(store.has(cell) for cell in cells)
     assert not multiprocessing.active_children()
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
 from pathlib import Path
 from robustness.campaign import run
 from robustness.plan_file import read_plan
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job would ignore it
     run(read_plan(Path(sys.argv[1])), Path(sys.argv[2]), workers=1)
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_campaign_keeps_its_cells_and_leaves_no_process(
-    plan: Plan, tmp_path: Path, number: signal.Signals
+def test_an_interrupted_campaign_keeps_its_cells_leaves_no_process_and_ends_with_the_same_bytes(
+    plan: Plan, finished: Finished, tmp_path: Path, number: signal.Signals
 ) -> None:
     lay_drives(plan, tmp_path / "out")
     (tmp_path / "plan.yaml").write_text(plan.as_yaml())
@@ -75,16 +78,24 @@ def test_an_interrupted_campaign_keeps_its_cells_and_leaves_no_process(
     command = [sys.executable, str(script), str(tmp_path / "plan.yaml"), str(tmp_path / "out")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment, start_new_session=True)
     results = tmp_path / "out" / "cells"
-    wait_for(lambda: any(results.glob("*/*.json")))
-    if number == signal.SIGINT:
-        os.killpg(process.pid, number)
-    else:
-        process.kill()
-    assert process.wait(60) != 0
-    wait_for(lambda: not members(process.pid))
+    try:
+        wait_for(lambda: any(results.glob("*/*.json")))
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.kill()
+        assert process.wait(60) != 0
+        wait_for(lambda: not members(process.pid))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     store = Store(tmp_path / "out")
-    finished = [cell for cell in expand(plan) if cell.kind != "drive" and store.has(cell)]
-    assert finished
+    kept = [cell for cell in expand(plan) if cell.kind != "drive" and store.has(cell)]
+    assert kept
+    before = {store.result_path(cell): store.result_path(cell).stat().st_mtime_ns for cell in kept}  # type: ignore[arg-type]
+    run(plan, tmp_path / "out", workers=1, quiet=True)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (tmp_path / "out" / TABLE).read_bytes() == (finished.out / TABLE).read_bytes()
 
 
 def members(session: int) -> list[int]:
@@ -100,7 +111,7 @@ def members(session: int) -> list[int]:
     return found
 
 
-def wait_for(condition: object, patience: float = 240.0) -> None:
+def wait_for(condition: object, patience: float = 100.0) -> None:
     """Until `condition()` holds."""
     assert callable(condition)
     end = time.monotonic() + patience

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from perception.box_metrics import BoxMatch, BoxScore, average_precision
-from robustness.measures import METRICS, AveragePrecision, Sample, estimator, stack, trials
+from robustness.conditions import intervals
+from robustness.measures import METRICS, AveragePrecision, Sample, estimator, informative, stack, trials
 
 
 def sample(rows: list[tuple[int, str, float]], runs: int = 2, frames: int = 3) -> Sample:
@@ -31,6 +32,15 @@ def test_lane_rates_by_hand() -> None:
     assert value_of("lane_precision", LANES) == pytest.approx(6 / 7)
     assert value_of("lane_f1", LANES) == pytest.approx(2 * 6 / (2 * 6 + 1 + 4))
     assert trials("lane_f1", LANES) == 10
+
+
+def test_runs_with_nothing_to_measure_do_not_count() -> None:
+    cars = sample([(0, "truths:car", 3), (0, "hit:car", 0.9), (1, "false:car", 0.8)], runs=3)
+    assert informative("car_ap50", cars).tolist() == [True, False, False]
+    assert informative("invented_objects", cars).tolist() == [True, True, True]
+    assert informative("lane_f1", LANES).tolist() == [True, True]
+    found = intervals(cars, ["car_ap50"])["car_ap50"]
+    assert (found.runs, np.isnan(found.low)) == (1, True)
 
 
 def test_a_run_of_weight_two_counts_twice_and_of_weight_zero_not_at_all() -> None:

@@ -78,6 +78,7 @@ def test_the_hash_sees_every_default(tmp_path: Path) -> None:
         ("steps: 5", "steps: 0", 5, "greater than or equal to 1"),
         ("metric: lane_f1", "metric: lane_f2", 10, "did you mean 'lane_f1'?"),
         ("at_least: 0.9", "at_least: high", 13, "valid number"),
+        ("at_least: 0.9", "at_least: .nan", 13, "finite number"),
         ("at_least: 0.9", "at_most: 0.9\n    at_least: 0.9", 9, "exactly one"),
         ("{weather: low-sun-snow}\n", "{weather: fog}\n", 1, "add it there"),
         ("[0, 1]", "[0, 0]", 3, "listed twice"),
@@ -109,6 +110,38 @@ def test_paths_start_from_the_plans_own_folder(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"x")
     plan = read(tmp_path, GOOD + "models: [w.safetensors]\n")
     assert plan.models == (str(tmp_path / "w.safetensors"),)
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "reference.safetensors").write_bytes(b"x")
+    said = complaint(tmp_path, GOOD + "models: [reference, mine/reference.safetensors]\n")
+    assert "two of models are called 'reference'" in said
+
+
+def test_a_criterion_may_be_about_a_scenario_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("")
+    text = GOOD.replace("low_sun, cut_in", "low_sun, mine.py").replace(
+        "{weather: low-sun-snow}", "{weather: low-sun-snow, scenario: mine.py}"
+    )
+    assert read(tmp_path, text).accept[0].where.words() == {"weather": "low-sun-snow", "scenario": "mine"}
+
+
+def test_the_hash_does_not_depend_on_the_folder(tmp_path: Path) -> None:
+    plans = []
+    for name in ("here", "there"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "w.safetensors").write_bytes(b"x")
+        plans.append(read(folder, GOOD + "models: [w.safetensors]\n"))
+    assert plans[0].plan_hash == plans[1].plan_hash
+    assert str(tmp_path) not in plans[0].as_yaml(paths=False)
+    assert str(tmp_path) in plans[0].as_yaml()
+
+
+@pytest.mark.parametrize("text", ["title: 2024-13-45\n", "title: &x [*x]\n"])
+def test_yaml_that_cannot_be_read_is_a_sentence(tmp_path: Path, text: str) -> None:
+    assert "plan.yaml" in complaint(tmp_path, GOOD + text)
 
 
 def test_eps_is_the_same_number_however_it_is_written(tmp_path: Path) -> None:

@@ -78,8 +78,10 @@ def test_every_number_is_traced_to_rows_that_are_there(reported: Reported) -> No
     base.executemany(f"INSERT INTO results VALUES ({marks})", [tuple(row.values()) for row in table.to_pylist()])
     page = (reported.out / "report.html").read_text()
     cells = re.findall(r"<td><code>(.*?)</code></td></tr>", page[page.index('id="T-evidence"') :], re.DOTALL)
-    filters = [part for cell in cells for part in unescape(cell).split("\n-- relative to\n")]
+    filters = [part for cell in cells for part in re.split(r"\n-- .*\n", unescape(cell))]
     assert len(filters) > 10
+    assert any("eps IN ('2/255', '8/255')" in condition for condition in filters)
+    assert any("attack = 'no_glare'" in condition for condition in filters)
     for condition in filters:
         found = base.execute(f"SELECT COUNT(*) FROM results WHERE {condition}").fetchone()[0]
         assert found > 0, condition

@@ -7,7 +7,19 @@ import pytest
 from scipy import stats
 
 from robustness.measures import Ratio
-from robustness.statistics import bootstrap, estimate, holm, mean_over_runs, paired, poisson, swap_test, wilson
+from robustness.statistics import (
+    ALIKE,
+    bootstrap,
+    estimate,
+    expanded_level,
+    holm,
+    in_portions,
+    mean_over_runs,
+    paired,
+    poisson,
+    swap_test,
+    wilson,
+)
 
 
 def test_wilson_and_poisson_agree_with_scipy_and_the_books() -> None:
@@ -53,15 +65,51 @@ def test_means_cover_the_truth() -> None:
     for _ in range(100):
         interval = mean_over_runs(chance.gamma(4, 0.25, 12).tolist(), 12)
         covered += interval.low <= 1.0 <= interval.high
-    assert covered >= 85
+    assert covered >= 89
 
 
 def test_bootstrap_agrees_with_scipys_on_the_values_themselves() -> None:
     values = np.random.default_rng(3).normal(5, 2, 15)
     low, high, spread = bootstrap(Ratio(values, np.ones(15), "mean"), 15)
-    theirs = stats.bootstrap((values,), np.mean, n_resamples=5000, rng=np.random.default_rng(0)).confidence_interval
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=5000, confidence_level=expanded_level(15), rng=np.random.default_rng(0)
+    ).confidence_interval
     assert spread
     assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.15)
+
+
+def test_intervals_from_few_runs_are_as_wide_as_students() -> None:
+    assert expanded_level(5) == pytest.approx(0.998, abs=0.001)
+    assert expanded_level(10_000) == pytest.approx(0.95, abs=1e-4)
+    values = np.random.default_rng(5).normal(5, 2, 6)
+    low, high, _ = bootstrap(Ratio(values, np.ones(6), "mean"), 6)
+    student = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
+    assert high - low > 0.75 * (student[1] - student[0])
+
+
+@pytest.mark.parametrize("runs", [5, 8])
+def test_means_of_few_runs_cover_the_truth(runs: int) -> None:
+    chance = np.random.default_rng(6)
+    covered = 0
+    for _ in range(100):
+        interval = mean_over_runs(chance.gamma(4, 0.25, runs).tolist(), runs)
+        covered += interval.low <= 1.0 <= interval.high
+    assert covered >= 86
+
+
+def test_where_no_run_differs_pictures_of_a_run_do_not_count_as_independent() -> None:
+    """Five runs of a hundred pictures without an event are not five hundred independent pictures."""
+    none = Ratio(np.zeros(5), np.full(5, 100.0), "count")
+    interval = estimate(none, runs=5, frames=500, trials=500.0)
+    assert interval.high == pytest.approx(3.689 / (500 / (1 + 99 * ALIKE)), rel=1e-3)
+    all_found = estimate(rate([36] * 12, [36] * 12), runs=12, frames=72, trials=432.0)
+    assert 0.85 < all_found.low < 0.95
+
+
+def test_portions_change_nothing() -> None:
+    weights = np.random.default_rng(7).integers(0, 3, (1000, 4)).astype(float)
+    ratio = Ratio(np.arange(4.0), np.ones(4), "mean")
+    np.testing.assert_array_equal(in_portions(ratio, weights), ratio(weights))
 
 
 def test_one_run_says_nothing_about_others() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
+from perception.box import Box
 from perception.config import ModelConfig
 from perception.metrics import score_frame
 from perception.model import LaneDetectionModel, images_from_frames
@@ -41,6 +44,15 @@ def test_hide_makes_the_car_vanish(model: LaneDetectionModel) -> None:
     clean, after = attacked_score(model, "hide")
     assert clean["found"] == 1
     assert after["found"] == 0
+
+
+def test_hide_reaches_an_object_that_holds_no_cell_centre(model: LaneDetectionModel) -> None:
+    shown = frame(0)
+    small = replace(shown, boxes=(Box("pedestrian", (73.0, 41.0, 75.0, 47.0), distance=12.0, instance=1),))
+    images = images_from_frames([small]).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(objective("hide", model, [small])(images).sum(), images)
+    assert applies("hide", small, CONFIG)
+    assert float(gradient.abs().max()) > 0
 
 
 def test_invent_makes_objects_appear(model: LaneDetectionModel) -> None:
