@@ -57,7 +57,9 @@ class Air:
     ) -> Float32[ndarray, "height width 3"]:
         """The scene's radiance as it arrives at the camera (Koschmieder's law)."""
         path = np.clip(np.where(np.isfinite(depth), depth, 4000.0) - self.start, 0, None)
-        kept = np.exp(-self.extinction * path)[..., None]
-        seen = radiance * kept + self.glow * (1 - kept)
-        opacity = self.drops[..., None]
-        return np.asarray(seen * (1 - opacity) + self.drop_light * opacity, np.float32)
+        kept = np.exp(-self.extinction * path.astype(np.float32))[..., None]
+        seen = radiance.astype(np.float32) * kept + self.glow.astype(np.float32) * (1 - kept)
+        if self.drops.any():
+            opacity = self.drops[..., None]
+            seen = seen * (1 - opacity) + self.drop_light.astype(np.float32) * opacity
+        return np.asarray(seen, np.float32)

@@ -71,7 +71,8 @@ def label(
     size = (camera.height, camera.width)
     distance = found.t.numpy().reshape(size)
     hit = np.isfinite(distance)
-    forward = _rays(camera) @ camera.camera_to_world[:3, 2]
+    rays = _rays(camera)
+    forward = rays @ camera.camera_to_world[:3, 2]
     depth = np.where(hit, distance * forward, np.inf).astype(np.float32)
     numbers = np.where(hit, instance_number.numpy().reshape(size), 0)
     actor = np.where(hit, scene.actor_of_instance[numbers], 0).astype(np.int32)
@@ -84,7 +85,7 @@ def label(
         semantic[actor == number] = classes[int(number)]
     painted = hit & (semantic == MARKING) & (actor == 0)
     if painted.any():
-        points = camera.position + _rays(camera)[painted] * distance[painted][:, None]
+        points = camera.position + rays[painted] * distance[painted][:, None]
         place = _tile_place(scene, face[painted], found.prim_uv, painted)
         semantic[painted] = np.where(cover(points, place) > COVERED, ROAD, MARKING)
     return Labels(depth, semantic, actor)

@@ -63,7 +63,7 @@ def develop(
 ) -> UInt8[ndarray, "height width 3"]:
     """Picture bytes of a radiance; `veil` is light that the lens adds (the sun's), in the same units."""
     seen = spread(radiance) + veil
-    signal = seen * exposure.gain * np.array(exposure.balance)
+    signal = seen * (exposure.gain * np.array(exposure.balance)).astype(np.float32)
     return to_bytes(tone(signal))
 
 
@@ -72,7 +72,8 @@ def spread(radiance: Float[ndarray, "height width 3"]) -> Float32[ndarray, "heig
     height, width = radiance.shape[:2]
     size = (next_fast_len(2 * height), next_fast_len(2 * width))
     kernel = _kernel(size, width)
-    scattered = irfft2(rfft2(radiance, s=size, axes=(0, 1)) * kernel[..., None], s=size, axes=(0, 1))[:height, :width]
+    light = np.asarray(radiance, np.float32)
+    scattered = irfft2(rfft2(light, s=size, axes=(0, 1)) * kernel[..., None], s=size, axes=(0, 1))[:height, :width]
     return np.asarray(np.maximum((1 - SCATTERED) * radiance + SCATTERED * scattered, 0), np.float32)
 
 
@@ -89,7 +90,7 @@ def _kernel(size: tuple[int, int], width: int) -> Complex[ndarray, "h w"]:
         bloom = np.exp(-((pixels / 2.2) ** 2))
         veil = 1 / (pixels**2 + 9.0)
         kernel = 0.5 * bloom / bloom.sum() + 0.5 * veil / veil.sum()
-        _KERNELS[key] = rfft2(kernel)
+        _KERNELS[key] = rfft2(kernel).astype(np.complex64)
     return _KERNELS[key]
 
 

@@ -45,7 +45,7 @@ class Shot:
 
     def rgb(self) -> UInt8[ndarray, "height width 3"]:
         """The picture, sRGB."""
-        return self._developed(self._full, self._veil)
+        return develop(self._seen, self._exposure, self._veil)
 
     def rgb_without(self, what: str) -> UInt8[ndarray, "height width 3"]:
         """The same instant at the same exposure without the ground's mirror image of the sun, or without the sun.
@@ -122,8 +122,12 @@ class Shot:
         return Air.of(self.instant, self._sky, self.camera, self._labels.depth, seed)
 
     @cached_property
+    def _seen(self) -> Float32[ndarray, "height width 3"]:
+        return self._air.through(self._full, self._labels.depth)
+
+    @cached_property
     def _exposure(self) -> Exposure:
-        return meter(self._air.through(self._full, self._labels.depth) + self._veil, dict(self.view.attributes))
+        return meter(self._seen + self._veil, dict(self.view.attributes))
 
     @cached_property
     def _veil(self) -> Float32[ndarray, "height width 3"]:

@@ -71,7 +71,9 @@ def trace(scene: Any, camera: Camera, light: Light, shader: Shader, *, samples: 
     ray = camera_rays(camera, samples, offset)
     parts = _paths(_Kernel(scene, light, shader, bounces), ray, sampler)
     dr.eval(parts)
-    return Traced(*(_pixels(part, samples, camera) for part in parts))
+    sums = [[dr.block_sum(channel, samples) if samples > 1 else channel for channel in part] for part in parts]
+    dr.eval(sums)
+    return Traced(*(_pixels(part, samples, camera) for part in sums))
 
 
 def camera_rays(camera: Camera, samples: int, offset: Any) -> Any:
@@ -91,10 +93,11 @@ def _vector(values: Float[ndarray, "3"]) -> Any:
     return mi.Vector3f(*(dr.opaque(mi.Float, float(v)) for v in values))
 
 
-def _pixels(value: Any, samples: int, camera: Camera) -> Float32[ndarray, "height width 3"]:
-    planes = [dr.block_sum(channel, samples).numpy() / samples for channel in value]
-    picture = np.stack(planes, -1).reshape(camera.height, camera.width, 3)
-    return np.ascontiguousarray(np.nan_to_num(picture), dtype=np.float32)
+def _pixels(channels: Any, samples: int, camera: Camera) -> Float32[ndarray, "height width 3"]:
+    picture = np.empty((camera.height, camera.width, 3), np.float32)
+    for i, channel in enumerate(channels):
+        np.multiply(channel.numpy().reshape(camera.height, camera.width), 1 / samples, out=picture[..., i])
+    return np.nan_to_num(picture, copy=False)
 
 
 class _Kernel:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
+from perception.allocator import settle
 from perception.errors import WhiteoutError
 from scenarios.instant import Instant, Pose, View
 from scenarios.maps.world_map import WorldMap
@@ -107,6 +108,7 @@ def _build(world_map: WorldMap, quality: str, seed: int) -> Any:
         renderer = Renderer(world_map, quality=quality, seed=seed)
         first = renderer.shoot(Instant(0, 0.0, Weather()), View(Pose(), 64, 48, 90.0))
         first.rgb()  # compiles what every later picture needs
+        settle()
     except WhiteoutError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - told to whoever asks
