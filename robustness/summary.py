@@ -154,10 +154,8 @@ class AuditFinding:
         lanes_regained: share of true lines found only without glare; `lanes_lost`: only with glare.
         objects_regained, objects_lost: the same for objects.
         object_on_glare, object_on_box: share of the evidence for a found object on glare outside its box, and in it.
-        pixels_box: share of the picture's area in that box.
-        object_on_box_random: share in the box for the same network with randomised weights.
-        p_holm: chance of the seen difference between error with and without glare if glare did not matter (one-sided);
-            NaN where it is not tested.
+        pixels_box, object_on_box_random: the box's share of the area; the randomised network's share of evidence in it.
+        p_holm: chance of the seen loss of accuracy if glare did not matter, one-sided; NaN where it is not tested.
         sane: whether the model's maps differ from those of the randomised one (a map that does not is no evidence).
         supported: whether the effect is established: p_holm below 0.05 and sane.
     """
@@ -313,14 +311,11 @@ class Provenance:
     """Where every number comes from.
 
     Attributes:
-        plan_hash: SHA-256 of the validated plan in canonical JSON.
-        plan_yaml: the validated plan, every default written out.
-        table_hash: SHA-256 of `results.parquet`.
-        source_hash: SHA-256 over this project's own source files, by which cells know their version.
+        plan_hash, plan_yaml: the validated plan, every default written out: SHA-256 as canonical JSON, and its text.
+        table_hash, source_hash: SHA-256 of `results.parquet`, and over this project's own source files.
         commit: git commit of the source, "" outside a checkout.
         models, drives: what was judged on what.
-        versions: package versions that matter, by name.
-        seeds: the plan's seeds.
+        versions, seeds: package versions that matter, by name; the plan's seeds.
         command: the one command that repeats the run.
     """
 
@@ -351,8 +346,8 @@ class Summary:
     """A whole campaign.
 
     Attributes:
-        title: the plan's title.
-        verdict: FAIL if any criterion fails, else INCONCLUSIVE if any is, else PASS.
+        title, reference_weather: as the plan has them.
+        verdict: FAIL if any criterion fails, else INCONCLUSIVE if any is or a cell failed, else PASS.
         criteria: FAIL first, then INCONCLUSIVE, then PASS; each group in the plan's order.
         conditions: worst first; those over all scenarios come before those of one scenario.
         attacks: by model, weather and rising eps, eps 0 included.
@@ -360,7 +355,6 @@ class Summary:
         health: every check that was made.
         failures: cells that could not be computed, a sentence each.
         metrics: name -> (plain words, unit, "more" or "less" is better) of every metric that appears.
-        reference_weather: what conditions are compared with.
         comparisons: number of tests behind the Holm correction.
         errors: what is missed and what is invented, by class; see `error_types.py`.
     """
