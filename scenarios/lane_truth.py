@@ -8,6 +8,7 @@ junctions: a line that goes on behind one in the same place is one line, invisib
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -89,6 +90,11 @@ class Line:
         self.marks.append(mark)
         self.stations.append(station)
 
+    @property
+    def looks(self) -> tuple[str, str]:
+        """Kind and colour that most of it has: where the paint changes, the line goes on as one."""
+        return Counter((mark.kind, mark.color) for mark in self.marks).most_common(1)[0][0]
+
     def points(self) -> tuple[Float[ndarray, "n 3"], Bool[ndarray, "n"]]:
         """The line at every `STEP` metres in CARLA's axes [m], and where it is painted."""
         count = round((self.stations[-1] - self.stations[0]) / STEP) + 1
@@ -122,7 +128,7 @@ def lanes_in_view(
     found: list[tuple[float, Lane]] = []
     for line in painted_lines(start):
         points, painted = line.points()
-        lane = _in_picture(line.marks[0], points, painted, camera)
+        lane = _in_picture(line.looks, points, painted, camera)
         if lane is not None:
             seen = lane.visible & _unhidden(lane, camera, depth, semantic)
             if cover is not None:
@@ -239,7 +245,9 @@ def _lane_under(world_map: carla.Map, camera: Camera) -> carla.Waypoint | None:
     return None
 
 
-def _in_picture(first: Mark, points: Float[ndarray, "n 3"], painted: Bool[ndarray, "n"], camera: Camera) -> Lane | None:
+def _in_picture(
+    looks: tuple[str, str], points: Float[ndarray, "n 3"], painted: Bool[ndarray, "n"], camera: Camera
+) -> Lane | None:
     """The longest run of a line inside the picture, cut at its border; None if fewer than two points are left."""
     world = points * MIRROR
     inside = _inside(world, camera)
@@ -259,7 +267,7 @@ def _in_picture(first: Mark, points: Float[ndarray, "n 3"], painted: Bool[ndarra
     pixels, _ = camera.project(metres)
     if len(metres) < 2:
         return None
-    return Lane(pixels, metres, np.concatenate(marks), first.kind, first.color)
+    return Lane(pixels, metres, np.concatenate(marks), *looks)
 
 
 def _inside(points: Float[ndarray, "n 3"], camera: Camera) -> Bool[ndarray, "n"]:

@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from perception.camera import Camera
 from scenarios.axes import camera_from
-from scenarios.lane_truth import lanes_in_view
+from scenarios.lane_truth import Line, Mark, lanes_in_view
 from tests.scenarios.roads import LANE_WIDTH, crest, straight_road
 
 WIDTH, HEIGHT, FOV = 640, 384, 90.0
@@ -139,3 +139,9 @@ def test_lines_end_where_the_road_ends(straight: carla.Map) -> None:
     assert len(lanes) == 3
     for lane in lanes:
         assert 198.0 <= lane.metres[-1, 0] <= 200.0
+
+
+def test_a_line_whose_paint_changes_is_called_what_most_of_it_is() -> None:
+    kinds = ["solid", "broken", "broken", "broken"]
+    marks = [Mark(1.75, (float(s), 0.0, 0.0), kind, "white") for s, kind in enumerate(kinds)]
+    assert Line(marks, [0.0, 1.0, 2.0, 3.0]).looks == ("broken", "white")
