@@ -7,9 +7,9 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 from robustness.conditions import WITHOUT_GLARE
+from robustness.plan import eps_value
 from robustness.summary import CriterionResult, Figure, Interval, Summary, Verdict
 from scenarios.weather import PRESETS, Weather
 
@@ -127,9 +127,9 @@ def _competing(summary: Summary, condition: Mapping[str, str]) -> dict[str, str]
     """The condition with every strength that competes under its "eps": weaker attacks may be the worse ones."""
     if "eps" not in condition:
         return dict(condition)
-    limit = float(Fraction(condition["eps"]))
-    known = {attack.eps: attack.eps_value for attack in summary.attacks if 0 < attack.eps_value <= limit + 1e-9}
-    return {**condition, "eps": "|".join(sorted({*known, condition["eps"]}, key=Fraction))}
+    limit = eps_value(condition["eps"])
+    known = {attack.eps for attack in summary.attacks if 0 < attack.eps_value <= limit}
+    return {**condition, "eps": "|".join(sorted({*known, condition["eps"]}, key=eps_value))}
 
 
 def row_filter(metric: str, condition: Mapping[str, str], model: str = "") -> str:

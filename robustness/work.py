@@ -92,7 +92,9 @@ def score(drive: Drive, model: LaneDetectionModel) -> Result:
     """The model's answers on every frame."""
     rows: list[Row] = []
     shown: dict[str, object] = {}
+    pictures = hashlib.sha256()
     for frame in drive:
+        pictures.update(frame.image.tobytes())
         prediction = predict_one(model, frame)
         rows.extend(score_rows(frame, prediction))
         shown[frame.name] = {
@@ -100,9 +102,6 @@ def score(drive: Drive, model: LaneDetectionModel) -> Result:
             "prediction": as_json(prediction_overlay(prediction)),
         }
     size = drive[0].image.shape
-    pictures = hashlib.sha256()
-    for frame in drive:
-        pictures.update(frame.image.tobytes())
     facts = {
         "frames": shown,
         "content_hash": drive.content_hash,

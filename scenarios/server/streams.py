@@ -89,10 +89,8 @@ class Subscriber:
         roomy = self._changed.wait_for(lambda: self._backlog < BACKLOG_LIMIT or not self.alive, STALL_LIMIT)
         if not roomy:
             _log.warning("a subscriber of stream %d read nothing for %.0f s; closed", self.stream, STALL_LIMIT)
-            self.alive = False
             self._queue.clear()
-            with contextlib.suppress(OSError):
-                self._connection.shutdown(socket.SHUT_RDWR)  # ends the writer's wait; `serve` then closes
+            self.close()
 
     def _write(self) -> None:
         while True:
