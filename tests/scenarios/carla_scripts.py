@@ -5,12 +5,14 @@ Each runs in a process of its own (`served.run`), since CARLA's client ends its 
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
 import json
 import math
 import os
 import queue
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -350,5 +352,10 @@ SCRIPTS: dict[str, Callable[..., dict[str, Any]]] = {
 
 if __name__ == "__main__":
     name, port, arguments = sys.argv[1:]
-    print("RESULT " + json.dumps(SCRIPTS[name](int(port), **json.loads(arguments))), flush=True)
+    faulthandler.dump_traceback_later(200.0, exit=True)
+    try:
+        print("RESULT " + json.dumps(SCRIPTS[name](int(port), **json.loads(arguments))), flush=True)
+    except BaseException:  # noqa: BLE001 whatever it is, the test must read it
+        traceback.print_exc()
+        os._exit(1)
     os._exit(0)  # CARLA's client may hang while it takes itself apart
