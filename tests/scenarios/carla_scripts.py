@@ -11,6 +11,7 @@ import json
 import math
 import os
 import queue
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -352,7 +353,7 @@ SCRIPTS: dict[str, Callable[..., dict[str, Any]]] = {
 
 if __name__ == "__main__":
     name, port, arguments = sys.argv[1:]
-    faulthandler.dump_traceback_later(200.0, exit=True)
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     try:
         print("RESULT " + json.dumps(SCRIPTS[name](int(port), **json.loads(arguments))), flush=True)
     except BaseException:  # noqa: BLE001 whatever it is, the test must read it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 from scenarios.maps.world_map import load_map
 from scenarios.server.launch import ServerProcess, start_server
-from tests.scenarios.served import run, spawn
+from tests.scenarios import served
+from tests.scenarios.served import ClientHungError, run, spawn
 
 
 @pytest.fixture
@@ -155,6 +157,12 @@ def test_a_killed_client_leaves_a_server_that_others_can_use(town: ServerProcess
     assert spawn(town.port, "killed").returncode == -signal.SIGKILL
     seen = run(town.port, "traffic", seconds=2.0, cars=3)
     assert max(seen["travelled"]) > 1
+
+
+def test_a_script_that_hangs_is_ended_and_tells_where_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served, "LIMIT", 3.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ClientHungError, match="in free_run"):
+        spawn(silent.getsockname()[1], "free_run")
 
 
 def test_every_episode_begins_anew(town: ServerProcess) -> None:
