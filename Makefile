@@ -5,11 +5,11 @@ BIN    := $(VENV)/bin
 OUT    ?= out/report
 WORKERS ?= $(shell nproc)
 
-.PHONY: help install report test lint fmt serve bench drives weights clean
+.PHONY: help install report test lint fmt serve bench drives weights pictures study-picture clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what each target does
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,13 @@ weights: drives  ## Train the shipped reference weights anew (about an hour), sc
 	    --size 384x224 --steps 6000 --batch 8 --seed 0 --threads 2 --resume
 	$(BIN)/whiteout evaluate --model drives/reference.safetensors drives/test/* --json drives/test.json
 	cp drives/reference.safetensors drives/reference.json perception/weights/
+
+pictures: install  ## Draw contact sheets of all weathers into docs/pictures (MAPS=... for OpenDRIVE files besides our own)
+	$(BIN)/python -m robustness.studies.contact_sheet country_road small_town $(MAPS)
+
+study-picture: install  ## Let public models read our pictures: MODELS=folder [MAPS=files] [PHOTOS=folder]; about an hour
+	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[study]'
+	$(BIN)/python -m robustness.studies.picture --models $(MODELS) --workers $(WORKERS) $(if $(MAPS),--maps $(MAPS))
 
 clean:  ## Remove what the targets made, the virtual environment included
 	rm -rf $(VENV) out drives build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
