@@ -35,7 +35,7 @@ def normals(scene: Scene, hits: Hits) -> Float32[ndarray, "height width 3"]:
 
 
 def _turned(turn: Float[ndarray, "n 3 3"], vectors: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
-    return np.einsum("nij,nj->ni", turn, vectors)
+    return np.asarray(np.einsum("nij,nj->ni", turn, vectors))
 
 
 def flow(
@@ -65,4 +65,4 @@ def flow(
     pixels, _ = earlier.project(points.reshape(-1, 3))
     rows, columns = np.indices(hits.found.shape)
     here = np.stack([columns + 0.5, rows + 0.5], -1)
-    return (here - pixels.reshape(here.shape)).astype(np.float32)
+    return np.asarray(here - pixels.reshape(here.shape), np.float32)

@@ -108,7 +108,7 @@ def _rays(camera: Camera) -> Float[ndarray, "height width 3"]:
 
 def _tile_place(scene: Scene, hits: Hits, chosen: Bool[ndarray, "h w"]) -> Float[ndarray, "n 2"]:
     corners = scene.buffers.uv[scene.buffers.faces[hits.face[chosen]]]
-    return np.einsum("nk,nkc->nc", hits.weights(chosen), corners.astype(np.float64))
+    return np.asarray(np.einsum("nk,nkc->nc", hits.weights(chosen), corners.astype(np.float64)))
 
 
 def visibility(
