@@ -14,7 +14,7 @@ from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.render.scene import Scene
 from scenarios.render.tracer import camera_rays
 
-BAND = 1 << 21
+BAND = 1 << 24
 """Most rays that are followed at once: what is larger is done in bands of rows, so that memory is bounded."""
 
 
@@ -65,12 +65,12 @@ def cast(scene: Scene, camera: Camera, rays: Float[ndarray, "height width 3"]) -
     return Hits(camera, rays, hit, distance, instance, np.where(hit, face, 0), second, third)
 
 
-def bands(camera: Camera, per_pixel: int = 1, most: int = BAND) -> Iterator[tuple[slice, Camera]]:
-    """The picture in bands of rows that need at most `most` rays, `per_pixel` each: their rows, and their cameras.
+def bands(camera: Camera, per_pixel: int = 1) -> Iterator[tuple[slice, Camera]]:
+    """The picture in bands of rows that need at most `BAND` rays, `per_pixel` each: their rows, and their cameras.
 
     A picture that is small enough is one band, whose camera is the camera itself.
     """
-    rows = max(1, most // (camera.width * per_pixel))
+    rows = max(1, BAND // (camera.width * per_pixel))
     if rows >= camera.height:
         yield slice(0, camera.height), camera
         return

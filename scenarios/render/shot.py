@@ -35,6 +35,8 @@ GLARE_SIGNAL = 0.4
 """... and is bright in the picture: radiance times exposure above this (1 is about white). Dry asphalt under a high sun
 also mirrors more than it scatters, but stays dark."""
 SUN_RAYS = 64
+BAND_SEED = 0x9E3779B1
+"""Gives each band of a large picture noise of its own."""
 DARKEST = 1e-7
 """Luminance that counts as none: in the dark a ratio of nothing to nothing is 1."""
 
@@ -145,7 +147,9 @@ class Shot:
         samples, bounces = self._renderer.quality.samples, self._renderer.quality.bounces
         seed = self._renderer.seed_of(self.instant, self.view)
         parts = [
-            trace(scene.mitsuba, band, light, shader, samples=samples, bounces=bounces, seed=seed + rows.start)
+            trace(
+                scene.mitsuba, band, light, shader, samples=samples, bounces=bounces, seed=seed ^ rows.start * BAND_SEED
+            )
             for rows, band in bands(self.camera, samples)
         ]
         return parts[0] if len(parts) == 1 else stacked(parts)

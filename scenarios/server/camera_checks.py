@@ -13,6 +13,11 @@ from scenarios.twins import actor_left_out
 LARGEST_PICTURE = 8192
 """Width and height limit of a camera [px]."""
 
+LARGEST_COLOUR = 1 << 24
+"""Most pixels of a camera that sees light: lens and denoiser hold the whole picture, about 0.7 KB a pixel."""
+
+LIGHT = frozenset({"sensor.camera.rgb", "sensor.camera.glare", "sensor.camera.glare_ratio"})
+
 NARROWEST, WIDEST = 1.0, 170.0
 """Limits of a pinhole camera's horizontal field of view [deg]."""
 
@@ -28,6 +33,12 @@ def check_camera(sensor: Sensor, world: World) -> None:
         if not 1 <= value <= LARGEST_PICTURE or value != int(value):
             raise CallError(f"{sensor.blueprint}: attribute {name} must be a whole number from 1 to {LARGEST_PICTURE},"
                             f" not {sensor.attributes[name]}")  # fmt: skip
+    pixels = int(number_of(sensor, "image_size_x") * number_of(sensor, "image_size_y"))
+    if sensor.blueprint in LIGHT and pixels > LARGEST_COLOUR:
+        raise CallError(
+            f"{sensor.blueprint}: image_size_x times image_size_y must be at most {LARGEST_COLOUR}, not {pixels}; "
+            "cameras of labels may be larger"
+        )
     fov = number_of(sensor, "fov")
     if not NARROWEST <= fov <= WIDEST:
         raise CallError(
