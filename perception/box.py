@@ -35,6 +35,10 @@ class Box:
         distance: from the camera's optical centre to the cuboid's centre [m]; NaN if unknown.
         instance: id that follows the object through a drive; 0 if unknown.
         cuboid: the 3D box, or None where the source has none.
+        amodal: left, top, right, bottom of the whole silhouette, hidden parts and parts outside the picture included
+            [px, exact, not rounded]; None where the source does not tell.
+        truncation: share of the silhouette's area that lies outside the picture, 0 to 1; None where the source does
+            not tell.
     """
 
     label: str
@@ -44,6 +48,8 @@ class Box:
     distance: float = float("nan")
     instance: int = 0
     cuboid: Cuboid | None = None
+    amodal: tuple[float, float, float, float] | None = None
+    truncation: float | None = None
 
     @property
     def height(self) -> float:

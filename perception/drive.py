@@ -5,6 +5,7 @@
     lanes.json             lane lines per picture, in pixels and in world metres
     cameras.json           intrinsics and camera-to-world per picture; the axes are stated in the file
     masks/KIND/NAME.png    further rasters: glare, semantic, instance (uint16), depth (uint16, cm), no_glare, ...
+                           (docs/labels.md has all kinds; `perception.mask_codes` reads normals, flow and glare_ratio)
     meta.json              free facts and the SHA-256 of every file; written last
 
 `Drive.open` reads such a folder, `perception.drive_writer.DriveWriter` (also importable from here) makes one.
@@ -225,6 +226,10 @@ def _check_lanes(path: Path, name: str, lanes: Mapping[str, list[LaneRecord]]) -
         if not len(lane.pixels) == len(lane.metres) == len(lane.visible) >= 2:
             raise WhiteoutError(
                 f"{path}: {field} needs pixels, metres and visible of one length, 2 or more; correct it."
+            )
+        if lane.states and lane.visible != [state == "visible" for state in lane.states]:
+            raise WhiteoutError(
+                f"{path}: {field}.states contradicts .visible: a point is visible if its state says so; correct it."
             )
         if lane.kind not in LANE_KINDS:
             raise WhiteoutError(

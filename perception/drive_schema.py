@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from perception.box import CLASSES, Box, Cuboid
 from perception.camera import Camera
@@ -33,6 +33,13 @@ AXES: dict[str, str] = {
 Triple = tuple[float, float, float]
 MaybeTriple = tuple[float | None, float | None, float | None]
 Quadruple = tuple[float, float, float, float]
+PointState = Literal["visible", "hidden", "snow", "gap"]
+
+
+def _ordered(box: Quadruple) -> Quadruple:
+    if not (box[0] <= box[2] and box[1] <= box[3]):
+        raise ValueError("left, top, right, bottom must be in order")
+    return box
 
 
 class Record(BaseModel):
@@ -79,6 +86,8 @@ class CocoAnnotation(Record):
     distance: float | None = None
     instance: int = 0
     cuboid: CuboidRecord | None = None
+    amodal: Annotated[Quadruple, AfterValidator(_ordered)] | None = None
+    truncation: Annotated[float, Field(ge=0, le=1)] | None = None
 
     @classmethod
     def from_box(cls, box: Box, number: int, image: CocoImage) -> CocoAnnotation:
@@ -97,6 +106,8 @@ class CocoAnnotation(Record):
             distance=None if math.isnan(box.distance) else box.distance,
             instance=box.instance,
             cuboid=None if solid is None else CuboidRecord(center=solid.center, size=solid.size, yaw=solid.yaw),
+            amodal=box.amodal,
+            truncation=box.truncation,
         )
 
     def to_box(self, label: str) -> Box:
@@ -111,6 +122,8 @@ class CocoAnnotation(Record):
             distance=float("nan") if self.distance is None else self.distance,
             instance=self.instance,
             cuboid=None if solid is None else Cuboid(solid.center, solid.size, solid.yaw),
+            amodal=self.amodal,
+            truncation=self.truncation,
         )
 
 
@@ -139,6 +152,7 @@ class LaneRecord(Record):
     kind: str
     color: str
     slot: int
+    states: list[PointState] = []
 
     @classmethod
     def from_lane(cls, lane: Lane) -> LaneRecord:
@@ -152,6 +166,7 @@ class LaneRecord(Record):
                 "kind": lane.kind,
                 "color": lane.color,
                 "slot": lane.slot,
+                "states": list(lane.states),
             }
         )
 
@@ -165,6 +180,7 @@ class LaneRecord(Record):
             kind=self.kind,
             color=self.color,
             slot=self.slot,
+            states=tuple(self.states),
         )
 
 

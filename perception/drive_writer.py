@@ -37,6 +37,7 @@ from perception.lane import LANE_KINDS
 from perception.raster import encode_png
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+MASK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
 class DriveWriter:
@@ -174,7 +175,13 @@ def _fault(frame: Frame, *, taken: bool) -> str:
         "lanes: pixels, metres and visible need one length, 2 or more": any(
             not len(lane.pixels) == len(lane.metres) == len(lane.visible) >= 2 for lane in frame.lanes
         ),
-        "masks: names may hold letters, digits, '_', '-' and '.' only": any(not NAME.fullmatch(k) for k in frame.masks),
+        "lanes: states must say for each point what visible says": any(
+            lane.states and [state == "visible" for state in lane.states] != lane.visible.tolist()
+            for lane in frame.lanes
+        ),
+        "masks: names may hold letters, digits, '_', '-', '+' and '.' only": any(
+            not MASK_NAME.fullmatch(kind) for kind in frame.masks
+        ),
         "masks must have the image's size": any(m.shape[:2] != (height, width) for m in frame.masks.values()),
     }
     return next((sentence for sentence, wrong in faults.items() if wrong), "")

@@ -24,8 +24,9 @@ class Frame:
         boxes: objects with at least one visible pixel.
         lanes: painted lines with at least two points in the picture.
         masks: further per-pixel rasters by name, height x width; "glare" (255 = glare), "semantic" (CARLA's class ids),
-            "instance" (see `Box.instance`), "depth" [cm, uint16, 65535 = beyond], or twin pictures (height x width x 3)
-            such as "no_glare": the same instant without the sun's specular reflection.
+            "instance" (see `Box.instance`), "depth" [cm, uint16, 65535 = beyond], those of `perception.mask_codes`, or
+            twin pictures (height x width x 3 bytes) such as "no_glare": the same instant without the sun's specular
+            reflection.
         time: simulated or recorded time [s].
         meta: further facts (weather, lineage) that survive a round trip through JSON.
     """

@@ -78,7 +78,8 @@ def flip(sample: Sample) -> Sample:
     image = np.ascontiguousarray(sample.image[:, ::-1])
     width = image.shape[1]
     boxes = tuple(
-        replace(box, xyxy=(width - box.xyxy[2], box.xyxy[1], width - box.xyxy[0], box.xyxy[3])) for box in sample.boxes
+        replace(box, xyxy=(width - box.xyxy[2], box.xyxy[1], width - box.xyxy[0], box.xyxy[3]), amodal=None)
+        for box in sample.boxes
     )
     lanes = tuple(replace(lane, pixels=lane.pixels * (-1, 1) + (width, 0), slot=-lane.slot) for lane in sample.lanes)
     return Sample(image, boxes, lanes)
@@ -112,7 +113,8 @@ def _moved(
         share = float((cut[1] - cut[0]).prod() / (whole[1] - whole[0]).prod())
         if share > 0:
             (left, top), (right, bottom) = cut.tolist()
-            kept.append(replace(box, xyxy=(left, top, right, bottom), visible=box.visible * min(share, 1.0)))
+            visible = box.visible * min(share, 1.0)
+            kept.append(replace(box, xyxy=(left, top, right, bottom), visible=visible, amodal=None, truncation=None))
     return Sample(image, tuple(kept), tuple(replace(lane, pixels=lane.pixels * scale + shift) for lane in lanes))
 
 

@@ -77,7 +77,8 @@ class Extension:
         """Whom a camera's newest picture shows.
 
         Returns:
-            For each actor in view: `actor_id`, `visible_px`, `silhouette_px`, `xyxy` [px], `truncated`.
+            For each actor in view: `actor_id`, `visible_px`, `silhouette_px`, `xyxy` [px], `amodal` [px],
+            `truncation`, `truncated`; see `scenarios.render.labels.Visibility`.
         """
         return list(self._call("whiteout_visibility", int(sensor_id)))
 

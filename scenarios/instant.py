@@ -80,3 +80,16 @@ class View:
     fov: float
     attributes: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Before:
+    """One step of the world ago: what optical flow is measured from.
+
+    Attributes:
+        pose: where the camera was.
+        actors: all drawable actors as they were.
+    """
+
+    pose: Pose
+    actors: tuple[ActorState, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import carla
@@ -122,7 +122,10 @@ def boxes_from_visibility(
         subject, pixels = subjects.get(one["actor_id"]), groups.get(one["actor_id"] % 2**16)
         if subject is not None and pixels is not None:
             share = len(pixels) / max(one["silhouette_px"], 1)
-            boxes.append(_box(subject, _extent(pixels), share, picture.camera, truncated=one["truncated"]))
+            box = _box(subject, _extent(pixels), share, picture.camera, truncated=one["truncated"])
+            left, top, right, bottom = (round(float(value), 3) for value in one["amodal"])
+            truncation = round(float(one["truncation"]), 4)
+            boxes.append(replace(box, amodal=(left, top, right, bottom), truncation=truncation))
     return tuple(sorted(boxes, key=lambda box: box.distance))
 
 
@@ -161,11 +164,7 @@ def masks_of(picture: Picture, numbers: Mapping[int, int]) -> dict[str, ndarray]
         "instance": table[picture.instance],
         "depth": _centimetres(picture.depth),
     }
-    if picture.glare is not None:
-        masks["glare"] = picture.glare
-    if picture.no_glare is not None:
-        masks["no_glare"] = picture.no_glare
-    return masks
+    return {**masks, **picture.extras}
 
 
 def _centimetres(depth: Float[ndarray, "height width"]) -> UInt16[ndarray, "height width"]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import carla
 import numpy as np
@@ -130,11 +130,17 @@ def lanes_in_view(
         points, painted = line.points()
         lane = _in_picture(line.looks, points, painted, camera)
         if lane is not None:
-            seen = lane.visible & _unhidden(lane, camera, depth, semantic)
-            if cover is not None:
-                seen &= cover(lane.metres * MIRROR) < SNOW_LIMIT
-            found.append((line.marks[0].offset - lateral, _with_visible(lane, seen)))
+            open_ = _unhidden(lane, camera, depth, semantic)
+            snow = cover(lane.metres * MIRROR) >= SNOW_LIMIT if cover is not None else np.zeros_like(open_)
+            states = states_of(lane.visible, open_, snow)
+            seen = np.array([state == "visible" for state in states])
+            found.append((line.marks[0].offset - lateral, replace(lane, visible=seen, states=states)))
     return _ranked(found)
+
+
+def states_of(painted: Bool[ndarray, "n"], unhidden: Bool[ndarray, "n"], snow: Bool[ndarray, "n"]) -> tuple[str, ...]:
+    """The state of each point (`perception.lane.POINT_STATES`): the first that holds of gap, hidden, snow, visible."""
+    return tuple(np.select([~painted, ~unhidden, snow], ["gap", "hidden", "snow"], "visible").tolist())
 
 
 def painted_lines(start: carla.Waypoint, reach: float = REACH) -> list[Line]:
@@ -321,14 +327,10 @@ def _unhidden(
     return np.asarray((np.max(around, axis=0) >= distance - tolerance) & ~np.isin(semantic[row, column], HIDERS))
 
 
-def _with_visible(lane: Lane, visible: Bool[ndarray, "n"], slot: int = 0) -> Lane:
-    return Lane(lane.pixels, lane.metres, visible, lane.kind, lane.color, slot)
-
-
 def _ranked(found: list[tuple[float, Lane]]) -> tuple[Lane, ...]:
     """Lines from left to right with their slots; `found` has each line's offset to the right of the camera [m]."""
     left = sorted((pair for pair in found if pair[0] < 0), key=lambda pair: -pair[0])
     right = sorted((pair for pair in found if pair[0] >= 0), key=lambda pair: pair[0])
-    lanes = [_with_visible(lane, lane.visible, -rank) for rank, (_, lane) in enumerate(left, start=1)]
+    lanes = [replace(lane, slot=-rank) for rank, (_, lane) in enumerate(left, start=1)]
     lanes.reverse()
-    return tuple(lanes + [_with_visible(lane, lane.visible, rank) for rank, (_, lane) in enumerate(right, start=1)])
+    return tuple(lanes + [replace(lane, slot=rank) for rank, (_, lane) in enumerate(right, start=1)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,7 +15,7 @@ from perception.frame import Frame
 from scenarios.connection import Connection, connect
 from scenarios.labels import label_frame
 from scenarios.maps.world_map import WorldMap, load_map
-from scenarios.rig import FOV, Rig
+from scenarios.rig import COUNTERFACTUAL_MASKS, COUNTERFACTUAL_TWINS, FOV, Extras, Rig
 from scenarios.scenario import Scenario, load_scenario
 from scenarios.server.launch import ServerProcess
 from scenarios.stage import STEP, Light, Stage
@@ -37,6 +37,8 @@ def play(
     frames: int | None = None,
     stretch: str | None = None,
     counterfactuals: bool | None = None,
+    masks: Sequence[str] = (),
+    twins: Sequence[str] = (),
     server: ServerProcess | None = None,
     on_frame: Callable[[int, int], None] | None = None,
 ) -> Drive:
@@ -58,6 +60,8 @@ def play(
         frames: number of pictures; the scenario's own if None.
         stretch: "train" or "test", see `scenarios.stretches`; the scenario's own if None.
         counterfactuals: whether to take the glare mask and the twin without glare too; the scenario's own if None.
+        masks: further masks to take, see `scenarios.rig.MASKS`; on a server of our own.
+        twins: counterfactual twins to take, see `scenarios.twins`; on a server of our own.
         server: a running server of our own to use, so that several plays share its start.
         on_frame: told after each frame how many are done, of how many.
 
@@ -75,6 +79,7 @@ def play(
         frames=script.frames if frames is None else frames,
         stretch=stretch or script.stretch,
         counterfactuals=script.counterfactuals if counterfactuals is None else counterfactuals,
+        asked=Extras(tuple(masks), tuple(twins)),
     )
     with (
         connect(order.map, address=carla, server=server, quality=quality) as connection,
@@ -101,6 +106,7 @@ class Order:
     frames: int
     stretch: str
     counterfactuals: bool
+    asked: Extras
 
     def __post_init__(self) -> None:
         if self.frames < 1:
@@ -109,6 +115,14 @@ class Order:
             raise WhiteoutError(f"pictures of {self.size[0]}x{self.size[1]} px are too small; ask for at least 16x16")
         if isinstance(self.weather, str):
             preset(self.weather)
+
+    @property
+    def extras(self) -> Extras:
+        """What is taken besides: what was asked for, and what comes with the scenario's pictures."""
+        if not self.counterfactuals:
+            return self.asked
+        masks = dict.fromkeys((*COUNTERFACTUAL_MASKS, *self.asked.masks))
+        return Extras(tuple(masks), tuple(dict.fromkeys((*COUNTERFACTUAL_TWINS, *self.asked.twins))))
 
     @property
     def light(self) -> Light:
@@ -148,10 +162,12 @@ class Order:
     def command(self) -> str:
         """The command that plays this again."""
         width, height = self.size
+        masks = f" --masks {','.join(self.asked.masks)}" if self.asked.masks else ""
+        twins = f" --twins {','.join(self.asked.twins)}" if self.asked.twins else ""
         return (
             f"whiteout replay {self.scenario.name} --weather {self.weather_name} --seed {self.seed}"
             f" --map {self.map.name} --stretch {self.stretch} --frames {self.frames} --size {width}x{height}"
-            f" --quality {self.quality} --out DRIVE"
+            f" --quality {self.quality}{masks}{twins} --out DRIVE"
         )
 
 
@@ -162,7 +178,9 @@ def record(order: Order, connection: Connection) -> Generator[Frame, None, None]
     with stage:
         script = order.scenario.run(stage)
         next(script)
-        rig = Rig(stage, *order.size, counterfactuals=order.counterfactuals and connection.extension is not None)
+        if connection.extension is None and (order.asked.masks or order.asked.twins):
+            raise WhiteoutError("further masks and twins are our own server's; leave them out, or leave --carla out")
+        rig = Rig(stage, *order.size, order.extras if connection.extension is not None else Extras())
         for number in range(order.frames):
             for _ in range(every - 1):
                 stage.tick()

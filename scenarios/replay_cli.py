@@ -24,6 +24,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--quality", choices=("physical", "preview"), default="physical", help="how our own server draws"
     )
     replay.add_argument("--stretch", choices=("train", "test"), help="places to use (default: the scenario's own)")
+    replay.add_argument(
+        "--masks", default="", metavar="A,B", help="further masks: glare, glare_ratio, normals, flow (our own server)"
+    )
+    replay.add_argument(
+        "--twins",
+        default="",
+        metavar="A,B",
+        help="counterfactual twins: no_sun, no_glare, no_wetness, no_snow, no_actor:NUMBER (in the drive), sun+DEGREES",
+    )
     replay.set_defaults(run=run_replay)
 
 
@@ -50,12 +59,19 @@ def run_replay(arguments: argparse.Namespace) -> int:
             quality=arguments.quality,
             frames=arguments.frames,
             stretch=arguments.stretch,
+            masks=names(arguments.masks),
+            twins=names(arguments.twins),
             on_frame=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if arguments.video is not None:
         write_video(arguments.video, drive, rate=max(1.0, 1.0 / float(str(drive.meta["seconds_per_frame"]))))
     print(f"{len(drive)} frames in {drive.path}")
     return 0
+
+
+def names(text: str) -> list[str]:
+    """The names in text such as "no_snow,no_sun"."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def parse_size(text: str) -> tuple[int, int]:

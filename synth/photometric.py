@@ -22,6 +22,7 @@ from perception.drive import Drive, DriveWriter
 from perception.errors import WhiteoutError
 from perception.frame import Frame
 from perception.lane import Lane
+from perception.mask_codes import CODED
 from synth.effects import DEFAULT_EFFECTS, EFFECTS, MOVING, STRENGTHS, changed, pipeline
 
 METHOD = "photometric"
@@ -71,11 +72,12 @@ def apply_effect(frame: Frame, effect: str, strength: str, seed: int) -> Frame:
     """`frame` after one effect.
 
     Twin pictures among the masks get the very same effect as the picture, so that the pair still differs in one
-    thing only; label rasters follow the pixels. Boxes, lanes and the camera follow an effect that moves pixels.
+    thing only; label rasters follow the pixels, and flow is left out, for no earlier picture goes with the new one.
+    Boxes, lanes and the camera follow an effect that moves pixels.
     """
     height, width = frame.image.shape[:2]
-    twins = tuple(kind for kind in frame.masks if frame.masks[kind].ndim == 3)
-    labels = [kind for kind in frame.masks if kind not in twins]
+    twins = tuple(kind for kind in frame.masks if frame.masks[kind].ndim == 3 and kind not in CODED)
+    labels = [kind for kind in frame.masks if kind not in twins and kind != "flow"]
     transform = pipeline(effect, strength, (width, height), twins)
     transform.set_random_seed(seed)
     moved = _boxes_and_points(frame) if effect in MOVING else {}
@@ -150,13 +152,17 @@ def _follow(frame: Frame, result: dict[str, ndarray]) -> Frame:
 
 
 def _box(box: Box, xyxy: Float[ndarray, "4"], scale: Float[ndarray, "2"]) -> Box:
-    """`box` at its new place; what was cut off no longer counts as visible."""
+    """`box` at its new place; what was cut off no longer counts as visible, and what is outside is not known."""
     before = (box.xyxy[2] - box.xyxy[0]) * (box.xyxy[3] - box.xyxy[1]) * scale.prod()
     kept = min(1.0, float((xyxy[2] - xyxy[0]) * (xyxy[3] - xyxy[1]) / before))
     cut = kept < 0.999
+    moved = cut or not np.allclose(xyxy, box.xyxy, atol=1e-6)
     left, top, right, bottom = xyxy.tolist()
     visible = box.visible * kept if cut else box.visible
-    return replace(box, xyxy=(left, top, right, bottom), visible=visible, truncated=box.truncated or cut)
+    return replace(
+        box, xyxy=(left, top, right, bottom), visible=visible, truncated=box.truncated or cut,
+        amodal=None if moved else box.amodal, truncation=None if moved else box.truncation,
+    )  # fmt: skip
 
 
 def _lane(lane: Lane, pixels: Float[ndarray, "n 2"], size: Float[ndarray, "2"]) -> Lane | None:
@@ -164,7 +170,8 @@ def _lane(lane: Lane, pixels: Float[ndarray, "n 2"], size: Float[ndarray, "2"]) 
     inside = ((pixels >= 0) & (pixels <= size)).all(axis=1)
     if inside.sum() < 2:
         return None
-    return replace(lane, pixels=pixels[inside], metres=lane.metres[inside], visible=lane.visible[inside])
+    states = tuple(state for state, kept in zip(lane.states, inside, strict=False) if kept)
+    return replace(lane, pixels=pixels[inside], metres=lane.metres[inside], visible=lane.visible[inside], states=states)
 
 
 def _camera(camera: Camera, scale: Float[ndarray, "2"], origin: Float[ndarray, "2"]) -> Camera:

@@ -114,7 +114,7 @@ def frame_rate(quality: str) -> list[tuple[str, float, str]]:
         shot = renderer.shoot(instant, View(eye, *PICTURE, fov=75.0))
         shot.rgb(), shot.depth(), shot.semantic(), shot.instance(), shot.visibility()
         middle = time.perf_counter()
-        shot.rgb_without("glare"), shot.glare()
+        shot.twin("no_glare"), shot.glare()
         pictures.append(middle - start)
         glares.append(time.perf_counter() - middle)
         if frame == 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,13 +12,16 @@ from numpy import ndarray
 
 from perception.camera import Camera
 from scenarios.render.geometry import Mesh
-from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.hits import Hits, bands, cast
 from scenarios.render.scene import Scene
-from scenarios.render.tracer import camera_rays
 
 SKY, ROAD, MARKING = 11, 1, 24
 COVERED = 0.6
 """Snow cover above which a marking counts as road."""
+
+
+Cover = Callable[[Float[ndarray, "n 3"], Float[ndarray, "n 2"]], Float[ndarray, "n"]]
+"""Snow cover of marking points, given their places and tile coordinates."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,9 @@ class Visibility:
         visible_px: pixels in which it is the nearest thing.
         silhouette_px: pixels it would fill if nothing stood before it, inside the picture.
         xyxy: tight box around the silhouette inside the picture: left, top, right, bottom [px].
+        amodal: the same around the whole silhouette, also where it leaves the picture. What lies behind the camera's
+            image plane is not part of it.
+        truncation: share of the silhouette's area that lies outside the picture, 0 to 1.
         truncated: part of the silhouette lies outside the picture.
     """
 
@@ -38,6 +43,8 @@ class Visibility:
     visible_px: int
     silhouette_px: int
     xyxy: tuple[float, float, float, float]
+    amodal: tuple[float, float, float, float]
+    truncation: float
     truncated: bool
 
 
@@ -50,12 +57,7 @@ class Labels:
     instance: Int32[ndarray, "height width"]
 
 
-def label(
-    scene: Scene,
-    camera: Camera,
-    classes: dict[int, int],
-    cover: Callable[[Float[ndarray, "n 3"], Float[ndarray, "n 2"]], Float[ndarray, "n"]],
-) -> Labels:
+def label(scene: Scene, camera: Camera, classes: dict[int, int], cover: Cover) -> Labels:
     """Cast one ray through each pixel's centre.
 
     Args:
@@ -64,31 +66,35 @@ def label(
         classes: CityObjectLabel of each actor by id.
         cover: snow cover of marking points, given their places and tile coordinates.
     """
-    ray = camera_rays(camera, 1, mi.Point2f(0.5, 0.5))
-    found = scene.mitsuba.ray_intersect_preliminary(ray, coherent=True)
-    instance_number = dr.reinterpret_array(mi.UInt32, found.instance)
-    dr.eval(found.t, instance_number, found.prim_index, found.prim_uv)
-    size = (camera.height, camera.width)
-    distance = found.t.numpy().reshape(size)
-    hit = np.isfinite(distance)
-    rays = _rays(camera)
-    forward = rays @ camera.camera_to_world[:3, 2]
-    depth = np.where(hit, distance * forward, np.inf).astype(np.float32)
-    numbers = np.where(hit, instance_number.numpy().reshape(size), 0)
-    actor = np.where(hit, scene.actor_of_instance[numbers], 0).astype(np.int32)
-    start = scene.face_start[numbers]
-    face = np.where(hit, start + found.prim_index.numpy().reshape(size), 0)
-    material = scene.buffers.materials[face]
+    parts = [_label(scene, band, classes, cover) for _, band in bands(camera)]
+    if len(parts) == 1:
+        return parts[0]
+    return Labels(
+        np.concatenate([part.depth for part in parts]),
+        np.concatenate([part.semantic for part in parts]),
+        np.concatenate([part.instance for part in parts]),
+    )
+
+
+def _label(scene: Scene, camera: Camera, classes: dict[int, int], cover: Cover) -> Labels:
+    hits = hits_of(scene, camera)
+    depth = np.where(hits.found, hits.distance * (hits.rays @ camera.camera_to_world[:3, 2]), np.inf).astype(np.float32)
+    actor = np.where(hits.found, scene.actor_of_instance[hits.number], 0).astype(np.int32)
+    material = scene.buffers.materials[hits.face]
     of_material = np.array([m.semantic for m in scene.table.entries], np.uint8)
-    semantic = np.where(hit, of_material[material], SKY).astype(np.uint8)
+    semantic = np.where(hits.found, of_material[material], SKY).astype(np.uint8)
     for number in np.unique(actor[actor > 0]):
         semantic[actor == number] = classes[int(number)]
-    painted = hit & (semantic == MARKING) & (actor == 0)
+    painted = hits.found & (semantic == MARKING) & (actor == 0)
     if painted.any():
-        points = camera.position + rays[painted] * distance[painted][:, None]
-        place = _tile_place(scene, face[painted], found.prim_uv, painted)
-        semantic[painted] = np.where(cover(points, place) > COVERED, ROAD, MARKING)
+        snow = cover(hits.points(painted), _tile_place(scene, hits, painted))
+        semantic[painted] = np.where(snow > COVERED, ROAD, MARKING)
     return Labels(depth, semantic, actor)
+
+
+def hits_of(scene: Scene, camera: Camera) -> Hits:
+    """What the ray through each pixel's centre meets; actors are in place."""
+    return cast(scene, camera, _rays(camera))
 
 
 def _rays(camera: Camera) -> Float[ndarray, "height width 3"]:
@@ -100,12 +106,9 @@ def _rays(camera: Camera) -> Float[ndarray, "height width 3"]:
     return np.asarray(rays / np.linalg.norm(rays, axis=-1, keepdims=True))
 
 
-def _tile_place(scene: Scene, face: Any, prim_uv: Any, chosen: Bool[ndarray, "h w"]) -> Float[ndarray, "n 2"]:
-    b1, b2 = (c.numpy().reshape(chosen.shape)[chosen] for c in (prim_uv.x, prim_uv.y))
-    corners = scene.buffers.uv[scene.buffers.faces[face]]
-    return np.asarray(
-        corners[:, 0] * (1 - b1 - b2)[:, None] + corners[:, 1] * b1[:, None] + corners[:, 2] * b2[:, None], np.float64
-    )
+def _tile_place(scene: Scene, hits: Hits, chosen: Bool[ndarray, "h w"]) -> Float[ndarray, "n 2"]:
+    corners = scene.buffers.uv[scene.buffers.faces[hits.face[chosen]]]
+    return np.asarray(np.einsum("nk,nkc->nc", hits.weights(chosen), corners.astype(np.float64)))
 
 
 def visibility(
@@ -128,9 +131,35 @@ def visibility(
         outside = bool((low < -0.5).any() or high[0] > camera.width + 0.5 or high[1] > camera.height + 0.5)
         corner = (max(low[0], 0), max(low[1], 0), min(high[0], camera.width), min(high[1], camera.height))
         left, top, right, bottom = (float(v) for v in corner)
-        count = max(int(mask.sum()), int(seen.get(actor_id, 0)))
-        found.append(Visibility(actor_id, int(seen.get(actor_id, 0)), count, (left, top, right, bottom), outside))
+        shown = int(seen.get(actor_id, 0))
+        found.append(
+            Visibility(
+                actor_id=actor_id,
+                visible_px=shown,
+                silhouette_px=max(int(mask.sum()), shown),
+                xyxy=(left, top, right, bottom),
+                amodal=(float(low[0]), float(low[1]), float(high[0]), float(high[1])),
+                truncation=_share_outside(camera, polygons) if outside else 0.0,
+                truncated=outside,
+            )
+        )
     return tuple(found)
+
+
+def _share_outside(camera: Camera, polygons: Float[ndarray, "m 3 2"]) -> float:
+    """Share of the area that triangles cover together which lies outside the picture, on a grid of `GRID` cells."""
+    low, high = polygons.min((0, 1)), polygons.max((0, 1))
+    cell = float((high - low).max()) / GRID
+    columns, rows = (max(int(np.ceil(v)), 1) for v in (high - low) / cell)
+    mask = np.zeros((rows, columns), np.uint8)
+    for triangle in np.round(((polygons - low) / cell - 0.5) * 16).astype(np.int32):
+        cv2.fillConvexPoly(mask, triangle, 1, lineType=cv2.LINE_8, shift=4)
+    x, y = (start + (np.arange(count) + 0.5) * cell for start, count in zip(low, (columns, rows), strict=True))
+    inside = ((y > 0) & (y < camera.height))[:, None] & ((x > 0) & (x < camera.width))[None]
+    return 1 - float(mask[inside].sum()) / max(float(mask.sum()), 1.0)
+
+
+GRID = 512
 
 
 NEAR = 0.05

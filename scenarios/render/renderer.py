@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +14,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from perception.errors import WhiteoutError
-from scenarios.instant import Instant, View
+from scenarios.instant import ActorState, Instant, View
 from scenarios.maps.world_map import WorldMap
 from scenarios.render.frames import FLIP, camera_of
 from scenarios.render.lamps import LAMP_COLORS, lamps_of, scenery_bits, season_of
@@ -25,7 +27,7 @@ from scenarios.render.sky import Sky, sky_of, texture
 from scenarios.render.surface import Tiles
 from scenarios.render.tracer import Light
 from scenarios.render.world import LaneFinder, build_world
-from scenarios.weather import Weather
+from scenarios.weather import ROAD_STATE_FIELDS, Weather
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class Quality:
     bounces: int
     denoise: str
 
+
+SKIES, GROUNDS = 4, 3
+"""Skies and grounds that are kept ready: a picture and its twins go back and forth between them."""
 
 QUALITIES = {"physical": Quality(8, 3, "balanced"), "preview": Quality(1, 2, "fast")}
 
@@ -67,12 +72,19 @@ class Renderer:
         self._finder = LaneFinder(self._world.lanes)
         self._scene = Scene(self._world.meshes, self._world.standing, self._table)
         self._tiles = Tiles(seed)
-        self._placed: tuple[Instant, frozenset[int]] | None = None
-        self._sky_of = lru_cache(maxsize=4)(self._make_sky)
+        self._placed: tuple[tuple[ActorState, ...], frozenset[int], int, str] | None = None
+        self._sky_of = lru_cache(maxsize=SKIES)(self._make_sky)
+        self._tiles_of = lru_cache(maxsize=GROUNDS)(self._lay_tiles)
 
     def _make_sky(self, weather: Weather) -> tuple[Sky, Any]:
         sky = sky_of(weather, self.seed)
         return sky, texture(sky)
+
+    def _lay_tiles(self, weather: Weather) -> Tiles:
+        """Tiles in a weather: those of another share the patterns and have their own layers."""
+        tiles = copy(self._tiles)
+        tiles.set_weather(weather)
+        return tiles
 
     def shoot(self, instant: Instant, view: View) -> Shot:
         """Look at an instant; channels are rendered when they are asked for, and kept."""
@@ -80,27 +92,25 @@ class Renderer:
 
     def surface(self, points: Float[ndarray, "n 3"], weather: Weather) -> Float[ndarray, "n"]:
         """Snow cover, 0 bare to 1 hidden, of ground points given in CARLA's axes [m]."""
-        self._tiles.set_weather(weather)
         kind, place = self._finder.tile(np.asarray(points, np.float64) * FLIP)
-        return self._tiles.cover_at(kind, place)
+        return self._tiles_of(ground_of(weather)).cover_at(kind, place)
 
     def sky(self, weather: Weather) -> Sky:
         """Sky and sun of a weather."""
-        return self._sky_of(weather)[0]
+        return self._sky_of(air_of(weather))[0]
 
     def place(self, instant: Instant, view: View) -> Scene:
-        """The scene with an instant's actors and weather in place; free where they are there already."""
-        self._tiles.set_weather(instant.weather)
-        if self._placed is None or self._placed[0] is not instant or self._placed[1] != view.hidden:
-            actors = [actor for actor in instant.actors if actor.id not in view.hidden]
-            self._scene.place(actors, scenery_bits(instant.weather), season_of(instant.weather))
-            self._placed = (instant, view.hidden)
+        """The scene with an instant's actors in place; free where they are there already."""
+        actors, lamps, season = instant.actors, scenery_bits(instant.weather), season_of(instant.weather)
+        if self._placed is None or self._placed[0] is not actors or self._placed[1:] != (view.hidden, lamps, season):
+            self._scene.place([actor for actor in actors if actor.id not in view.hidden], lamps, season)
+            self._placed = (actors, view.hidden, lamps, season)
         return self._scene
 
     def prepare(self, instant: Instant, view: View) -> tuple[Scene, Light, Shader]:
         """What tracing a picture takes: the scene in place, its light and its materials."""
         scene = self.place(instant, view)
-        sky, sky_texture = self._sky_of(instant.weather)
+        sky, sky_texture = self._sky_of(air_of(instant.weather))
         lamps = lamps_of(instant, self._world.street_lamps, camera_of(view).position)
         light = Light(sky_texture, sky.sun, sky.sun_irradiance, lamps, LAMP_COLORS)
         shader = Shader(
@@ -109,22 +119,42 @@ class Renderer:
             scene.first_face,
             scene.placement,
             scene.lamp_bits,
-            self._tiles,
+            self._tiles_of(ground_of(instant.weather)),
             instant.weather.snow_cover,
         )
         return scene, light, shader
 
-    def cover_on_tile(self, points: Float[ndarray, "n 3"], place: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
+    def cover_on_tile(
+        self, weather: Weather, points: Float[ndarray, "n 3"], place: Float[ndarray, "n 2"]
+    ) -> Float[ndarray, "n"]:
         """Snow cover at points (renderer axes) whose place on the lane tile is known, NaN where they lie on none."""
+        tiles = self._tiles_of(ground_of(weather))
         laned = np.isfinite(place[:, 0])
         cover = np.zeros(len(points))
-        cover[laned] = self._tiles.cover_at(np.zeros(int(laned.sum()), int), place[laned])
+        cover[laned] = tiles.cover_at(np.zeros(int(laned.sum()), int), place[laned])
         if (~laned).any():
             kind, where = self._finder.tile(points[~laned])
-            cover[~laned] = self._tiles.cover_at(kind, where)
+            cover[~laned] = tiles.cover_at(kind, where)
         return cover
 
     def seed_of(self, instant: Instant, view: View) -> int:
         """The number from which a picture's chance is drawn."""
         text = f"{self.seed}/{instant.seed}/{instant.frame}/{view.width}x{view.height}"
         return zlib.crc32(text.encode())
+
+
+def air_of(weather: Weather) -> Weather:
+    """What of a weather the sky depends on: twins that differ only on the ground share it."""
+    return replace(weather, wetness=0.0, precipitation_deposits=0.0, **_standard(ROAD_STATE_FIELDS))
+
+
+def ground_of(weather: Weather) -> Weather:
+    """What of a weather lies on the ground: twins that differ only in the sun share it."""
+    return replace(weather, **_standard(("sun_azimuth_angle", "sun_altitude_angle")))
+
+
+def _standard(fields: Iterable[str]) -> dict[str, float]:
+    return {name: getattr(_PLAIN, name) for name in fields}
+
+
+_PLAIN = Weather()

@@ -17,6 +17,7 @@ from scenarios.render.actors import Body, Key, Slot, body_of, key_of, lamp_bits,
 from scenarios.render.geometry import Buffers, Mesh, shape
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.models.mesh import Joint
 from scenarios.render.planting import Standing
 
 PARKED = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, -3000], [0, 0, 0, 1]])
@@ -41,6 +42,7 @@ class Scene:
         self._in_use: set[str] = set()
         self.matrices: dict[int, list[tuple[Mesh, Float[ndarray, "4 4"]]]] = {}
         self.actor_of_instance: Int32[ndarray, "n"] = np.zeros(1, np.int32)
+        self._piece_of: dict[int, tuple[int, Joint | None, Float[ndarray, "4 4"]]] = {}
         self._build({})
 
     def place(self, actors: list[ActorState], scenery_lamps: int, season: str) -> None:
@@ -65,6 +67,7 @@ class Scene:
         placement, bits = self._rest.copy(), np.full(self._count, scenery_lamps, np.uint32)
         self.actor_of_instance = np.zeros(self._count, np.int32)
         self.matrices = {}
+        self._piece_of = {}
         moved: dict[str, Float[ndarray, "4 4"]] = {}
         for actor in actors:
             slot = chosen[actor.id]
@@ -75,6 +78,7 @@ class Scene:
                 placement[number, :, :3] = matrix[:3, :3]
                 bits[number] = lamp_bits(actor)
                 self.actor_of_instance[number] = actor.id
+                self._piece_of[number] = (actor.id, joint, matrix)
                 self.matrices.setdefault(actor.id, []).append((part, matrix))
         for name in self._in_use - set(moved):
             self._put(name, PARKED)
@@ -84,6 +88,13 @@ class Scene:
         self._in_use = set(moved)
         self.placement = mi.Float(placement.astype(np.float32).ravel())
         self.lamp_bits = mi.UInt32(bits)
+
+    def motion_of(self, number: int, earlier: dict[int, ActorState]) -> Float[ndarray, "4 4"]:
+        """From where the piece in an instance is to where it was when its actor, by id, was as in `earlier`."""
+        actor_id, joint, matrix = self._piece_of[number]
+        if actor_id not in earlier:
+            return np.eye(4)
+        return np.asarray(piece_matrix(earlier[actor_id], joint) @ np.linalg.inv(matrix))
 
     def _put(self, name: str, matrix: Float[ndarray, "4 4"]) -> None:
         self._parameters[f"{name}.to_world"] = mi.ScalarAffineTransform4f(matrix.tolist())

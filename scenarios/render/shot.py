@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyoidn
-from jaxtyping import Float, Float32, Int32, UInt8
+from jaxtyping import Float32, Int32, UInt8
 from numpy import ndarray
 
 from perception.camera import Camera
-from perception.errors import WhiteoutError
-from scenarios.instant import Instant, View
+from scenarios.instant import Before, Instant, View
 from scenarios.render.air import Air
 from scenarios.render.classes import class_of
+from scenarios.render.fields import flow, normals
 from scenarios.render.frames import camera_of
-from scenarios.render.labels import Labels, Visibility, label, visibility
-from scenarios.render.lens import Exposure, develop, meter, sun_veil
+from scenarios.render.hits import bands
+from scenarios.render.labels import Labels, Visibility, hits_of, label, visibility
+from scenarios.render.lens import LUMINANCE, Exposure, develop, meter, spread, sun_veil
 from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.render.scene import Scene
 from scenarios.render.sky import Sky
-from scenarios.render.tracer import SUN_RADIUS, Traced, trace
+from scenarios.render.tracer import SUN_RADIUS, Traced, stacked, trace
+from scenarios.twins import changed
 
 if TYPE_CHECKING:
     from scenarios.render.renderer import Renderer
@@ -32,13 +35,19 @@ GLARE_SIGNAL = 0.4
 """... and is bright in the picture: radiance times exposure above this (1 is about white). Dry asphalt under a high sun
 also mirrors more than it scatters, but stays dark."""
 SUN_RAYS = 64
+BAND_SEED = 0x9E3779B1
+"""Gives each band of a large picture noise of its own."""
+DARKEST = 1e-7
+"""Luminance that counts as none: in the dark a ratio of nothing to nothing is 1."""
 
 
 class Shot:
     """A view of an instant. Made by `Renderer.shoot`."""
 
-    def __init__(self, renderer: Any, instant: Instant, view: View) -> None:
+    def __init__(self, renderer: Any, instant: Instant, view: View, origin: Shot | None = None) -> None:
+        """`origin` is the picture of which this is a twin: it lends its exposure, and what has not changed."""
         self._renderer: Renderer = renderer
+        self._origin = origin
         self.instant = instant
         self.view = view
         self.camera: Camera = camera_of(view)
@@ -47,20 +56,23 @@ class Shot:
         """The picture, sRGB."""
         return develop(self._seen, self._exposure, self._veil)
 
-    def rgb_without(self, what: str) -> UInt8[ndarray, "height width 3"]:
-        """The same instant at the same exposure without the ground's mirror image of the sun, or without the sun.
+    def twin(self, name: str) -> UInt8[ndarray, "height width 3"]:
+        """The same instant at the same exposure, with the same noise, and one thing otherwise (Pearl 2009, chapter 7).
 
-        Args:
-            what: "glare" (the mirror image and what the lens scatters of it) or "sun" (skylight alone).
+        `no_glare` is without the ground's mirror image of the sun and what the lens scatters of it, `no_sun` is
+        skylight alone: both are sums of light that the picture has traced already. The others are traced anew in the
+        same scene; see `scenarios.twins.changed`.
 
         Raises:
-            WhiteoutError: another word.
+            WhiteoutError: no such name.
         """
-        if what == "glare":
-            return self._developed(self._matte, self._veil)
-        if what == "sun":
-            return self._developed(self._denoised(self._traced.sky), np.zeros_like(self._veil))
-        raise WhiteoutError(f"a picture can be made without 'glare' or without 'sun', not without {what!r}")
+        if name == "no_glare":
+            return develop(self._seen_without_glare, self._exposure, self._veil)
+        if name == "no_sun":
+            sky = self._air.through(self._denoised(self._traced.sky), self._depth)
+            return develop(sky, self._exposure, np.zeros_like(self._veil))
+        instant = changed(self.instant, name)
+        return self.rgb() if instant == self.instant else Shot(self._renderer, instant, self.view, self).rgb()
 
     def depth(self) -> Float32[ndarray, "height width"]:
         """Distance along the optical axis [m]; inf in the sky."""
@@ -74,6 +86,27 @@ class Shot:
         """Actor id, 0 where there is none."""
         return self._labels.instance
 
+    def normals(self) -> Float32[ndarray, "height width 3"]:
+        """Unit normals of the surfaces towards the camera, renderer axes; 0 in the sky. See `fields.normals`."""
+        scene = self._scene()
+        return np.concatenate([normals(scene, hits_of(scene, band)) for _, band in bands(self.camera)])
+
+    def flow(self, before: Before | None) -> Float32[ndarray, "height width 2"]:
+        """How far each point has come since an earlier instant, right and down [px]; see `fields.flow`.
+
+        Args:
+            before: where camera and actors were; None if nothing is known of it, and nothing is taken to have moved.
+        """
+        earlier = self.camera if before is None else camera_of(replace(self.view, pose=before.pose))
+        actors = {} if before is None else {actor.id: actor for actor in before.actors}
+        scene = self._scene()
+        parts = []
+        for rows, band in bands(self.camera):
+            part = flow(scene, hits_of(scene, band), earlier, actors)
+            part[..., 1] += rows.start
+            parts.append(part)
+        return np.concatenate(parts)
+
     def glare(self) -> UInt8[ndarray, "height width"]:
         """255 where the sun mirrored by the ground dazzles (GLARE_THRESHOLD and GLARE_SIGNAL), else 0."""
         if not self._traced.gloss.any():
@@ -81,6 +114,20 @@ class Shot:
         with_it, without = (picture.mean(-1) for picture in (self._full, self._matte))
         added = with_it > (1 + GLARE_THRESHOLD) * without + 1e-6
         return np.where(added & (with_it * self._exposure.gain > GLARE_SIGNAL), 255, 0).astype(np.uint8)
+
+    def glare_ratio(self) -> Float32[ndarray, "height width"]:
+        """How many times as much light reaches each pixel as without the ground's mirror image of the sun, 1 or more.
+
+        Luminances, after air and lens: the light that the lens scatters of the mirror image counts to it, and the sun's
+        own veil counts to both. 1 everywhere where there is no sun.
+        """
+        if not self._traced.gloss.any():
+            return np.ones((self.view.height, self.view.width), np.float32)
+        with_it, without = (
+            (spread(seen) + self._veil) @ LUMINANCE.astype(np.float32)
+            for seen in (self._seen, self._seen_without_glare)
+        )
+        return np.asarray(np.maximum(with_it / np.maximum(without, DARKEST), 1), np.float32)
 
     def visibility(self) -> tuple[Visibility, ...]:
         """What is seen of every actor in the view, by id."""
@@ -97,16 +144,27 @@ class Shot:
     @cached_property
     def _traced(self) -> Traced:
         scene, light, shader = self._renderer.prepare(self.instant, self.view)
-        quality = self._renderer.quality
+        samples, bounces = self._renderer.quality.samples, self._renderer.quality.bounces
         seed = self._renderer.seed_of(self.instant, self.view)
-        return trace(
-            scene.mitsuba, self.camera, light, shader, samples=quality.samples, bounces=quality.bounces, seed=seed
-        )
+        parts = [
+            trace(
+                scene.mitsuba, band, light, shader, samples=samples, bounces=bounces, seed=seed ^ rows.start * BAND_SEED
+            )
+            for rows, band in bands(self.camera, samples)
+        ]
+        return parts[0] if len(parts) == 1 else stacked(parts)
 
     @cached_property
     def _labels(self) -> Labels:
         classes = {actor.id: class_of(actor.blueprint) for actor in self.instant.actors}
-        return label(self._scene(), self.camera, classes, self._renderer.cover_on_tile)
+        return label(self._scene(), self.camera, classes, partial(self._renderer.cover_on_tile, self.instant.weather))
+
+    @property
+    def _depth(self) -> Float32[ndarray, "height width"]:
+        """The weather moves nothing: a twin with the same actors has its picture's depth."""
+        if self._origin is not None and self._origin.instant.actors is self.instant.actors:
+            return self._origin.depth()
+        return self._labels.depth
 
     @cached_property
     def _full(self) -> Float32[ndarray, "height width 3"]:
@@ -119,25 +177,26 @@ class Shot:
     @cached_property
     def _air(self) -> Air:
         seed = self._renderer.seed_of(self.instant, self.view)
-        return Air.of(self.instant, self._sky, self.camera, self._labels.depth, seed)
+        return Air.of(self.instant, self._sky, self.camera, self._depth, seed)
 
     @cached_property
     def _seen(self) -> Float32[ndarray, "height width 3"]:
-        return self._air.through(self._full, self._labels.depth)
+        return self._air.through(self._full, self._depth)
+
+    @cached_property
+    def _seen_without_glare(self) -> Float32[ndarray, "height width 3"]:
+        return self._air.through(self._matte, self._depth)
 
     @cached_property
     def _exposure(self) -> Exposure:
+        if self._origin is not None:
+            return self._origin._exposure  # noqa: SLF001 - a shot too
         return meter(self._seen + self._veil, dict(self.view.attributes))
 
     @cached_property
     def _veil(self) -> Float32[ndarray, "height width 3"]:
         seen = self._visible_share(self._scene().mitsuba, self._sky)
         return sun_veil(self.camera, self._sky.sun, self._sky.sun_irradiance, seen)
-
-    def _developed(
-        self, radiance: Float[ndarray, "height width 3"], veil: Float[ndarray, "height width 3"]
-    ) -> UInt8[ndarray, "height width 3"]:
-        return develop(self._air.through(radiance, self._labels.depth), self._exposure, veil)
 
     def _denoised(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
         traced, quality = self._traced, self._renderer.quality.denoise

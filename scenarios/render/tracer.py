@@ -8,7 +8,8 @@ so it is compiled once for every map, weather and crowd.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,11 @@ def trace(scene: Any, camera: Camera, light: Light, shader: Shader, *, samples: 
     sums = [[dr.block_sum(channel, samples) if samples > 1 else channel for channel in part] for part in parts]
     dr.eval(sums)
     return Traced(*(_pixels(part, samples, camera) for part in sums))
+
+
+def stacked(bands: Sequence[Traced]) -> Traced:
+    """Bands of rows, from the top, as one picture."""
+    return Traced(*(np.concatenate([getattr(band, field.name) for band in bands]) for field in fields(Traced)))
 
 
 def camera_rays(camera: Camera, samples: int, offset: Any) -> Any:

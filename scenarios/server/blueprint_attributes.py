@@ -66,7 +66,7 @@ RGB_CAMERA: tuple[Attribute, ...] = (
     choice("enable_postprocess_effects", BOOL, "True"),
     choice("exposure_mode", STRING, "histogram", "manual", restricted=True),
     choice("blade_count", INT, "5"),
-    choice("counterfactual", STRING, "none", "no_glare", "no_sun", restricted=True),
+    choice("counterfactual", STRING, "none", "no_glare", "no_sun", "no_wetness", "no_snow", "sun+10", "sun-10"),
     *_numbers([
         ("gamma", "2.2"), ("motion_blur_intensity", "0.45"), ("motion_blur_max_distortion", "0.35"),
         ("motion_blur_min_object_screen_size", "0.1"), ("lens_flare_intensity", "0.1"), ("bloom_intensity", "0.675"),
@@ -78,7 +78,7 @@ RGB_CAMERA: tuple[Attribute, ...] = (
         ("chromatic_aberration_intensity", "0.0"), ("chromatic_aberration_offset", "0.0"),
     ]),
 )  # fmt: skip
-"""CARLA's rgb camera, and `counterfactual`, which is ours: the same instant without the glare or the sun."""
+"""CARLA's rgb camera, and `counterfactual`, which is ours: "none", or the name of a twin (`scenarios.twins`)."""
 
 GNSS: tuple[Attribute, ...] = (
     SENSOR_TICK,

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from scenarios.instant import ActorState, Instant, Pose, View
+from scenarios.instant import ActorState, Before, Instant, Pose, View
 from scenarios.maps.world_map import WorldMap
 from scenarios.server.actors import Actor, Sensor, TrafficLight, Vehicle, Walker
 from scenarios.server.geometry import Vector, rotation, unrotate
@@ -21,17 +21,22 @@ from scenarios.server.render_process import RenderProcess
 from scenarios.server.snapshots import sensor_header
 from scenarios.server.vehicles import forward_speed, shown_lights
 from scenarios.server.wire import CallError
-from scenarios.server.world import World
+from scenarios.server.world import Remembered, World
 from scenarios.weather import Weather
 
 IMAGE_TYPES = {
     "sensor.camera.depth": 1,
+    "sensor.camera.normals": 2,
+    "sensor.camera.optical_flow": 8,
     "sensor.camera.rgb": 13,
     "sensor.camera.semantic_segmentation": 14,
     "sensor.camera.instance_segmentation": 15,
     "sensor.camera.glare": 14,
+    "sensor.camera.glare_ratio": 14,
 }
-"""CARLA's sensor type ids; the glare mask travels as a semantic picture, which every client can read."""
+"""CARLA's sensor type ids; our own pictures of the glare travel as semantic ones, which every client can read."""
+
+FLOW = "sensor.camera.optical_flow"
 
 _NOT_OPTICS = frozenset(
     {"sensor_tick", "role_name", "ros_name", "counterfactual", "image_size_x", "image_size_y", "fov"}
@@ -142,8 +147,31 @@ class Cameras:
 def order_of(sensor: Sensor, world: World) -> Order:
     """The picture that a camera is to take now."""
     header = sensor_header(IMAGE_TYPES[sensor.blueprint], world, sensor.pose)
-    counterfactual = sensor.attributes.get("counterfactual", "none")
-    return Order(sensor.id, sensor.stream, sensor.blueprint, counterfactual, header, view_of(sensor, world))
+    return Order(
+        sensor=sensor.id,
+        stream=sensor.stream,
+        kind=sensor.blueprint,
+        counterfactual=sensor.attributes.get("counterfactual", "none"),
+        header=header,
+        view=view_of(sensor, world),
+        before=_before(sensor, world) if sensor.blueprint == FLOW else None,
+    )
+
+
+def remember(world: World) -> None:
+    """Keep how things are now for the flow of the next step, if there is a camera that measures it."""
+    flows = [sensor for sensor in world.of_type(Sensor) if sensor.blueprint == FLOW]
+    world.remembered = (
+        Remembered(world.steps, drawn(world), {sensor.id: sensor.pose for sensor in flows}) if flows else None
+    )
+
+
+def _before(sensor: Sensor, world: World) -> Before | None:
+    """Where a camera and all others were one step ago; None if that is not known."""
+    past = world.remembered
+    if past is None or past.step != world.steps - 1 or sensor.id not in past.cameras:
+        return None
+    return Before(past.cameras[sensor.id], past.actors)
 
 
 def instant_of(world: World, seed: int) -> Instant:
@@ -152,9 +180,14 @@ def instant_of(world: World, seed: int) -> Instant:
         frame=world.steps,
         time=world.elapsed,
         weather=world.weather,
-        actors=tuple(_drawn(actor) for actor in world.actors.values() if _is_drawn(actor)),
+        actors=drawn(world),
         seed=seed,
     )
+
+
+def drawn(world: World) -> tuple[ActorState, ...]:
+    """Everybody that a picture can show, as they are now."""
+    return tuple(_drawn(actor) for actor in world.actors.values() if _is_drawn(actor))
 
 
 def view_of(sensor: Sensor, world: World) -> View:

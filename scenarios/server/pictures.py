@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int32, UInt8
+from jaxtyping import Float, Float32, Int32, UInt8, UInt16
 from numpy import ndarray
 
-from scenarios.instant import Instant, View
+from perception.mask_codes import encode_normals, encode_ratio
+from scenarios.instant import Before, Instant, View
 
 DEPTH_RANGE = 1000.0
 """What CARLA's depth encoding ends at [m]."""
+
+FLOW_RANGE = 2.0
+"""What CARLA's optical flow ends at, in half pictures."""
+
+FLIP = np.array([1.0, -1.0, 1.0], np.float32)
+"""The renderer's axes to CARLA's."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +32,10 @@ class Order:
         sensor: the camera's id.
         stream: where the picture goes.
         kind: the camera's blueprint.
-        counterfactual: "none", "no_glare" or "no_sun".
+        counterfactual: "none", or the name of a twin (see `scenarios.twins`).
         header: the sensor header of its message.
         view: what it sees.
+        before: how things were one step ago, for optical flow.
     """
 
     sensor: int
@@ -36,6 +44,7 @@ class Order:
     counterfactual: str
     header: bytes
     view: View
+    before: Before | None = None
 
 
 Message = tuple[int, bytes]
@@ -76,20 +85,13 @@ def shared_views(orders: Sequence[Order]) -> list[View]:
     ]
 
 
-def picture(order: Order, shot: Any) -> UInt8[ndarray, "height width 4"]:
-    """A camera's picture in CARLA's BGRA bytes."""
-    match order.kind:
-        case "sensor.camera.rgb":
-            without = order.counterfactual.removeprefix("no_")
-            return bgra(shot.rgb() if without == "none" else shot.rgb_without(without))
-        case "sensor.camera.depth":
-            return encode_depth(shot.depth())
-        case "sensor.camera.semantic_segmentation":
-            return encode_labels(shot.semantic())
-        case "sensor.camera.instance_segmentation":
-            return encode_labels(shot.semantic(), shot.instance())
-        case _:
-            return encode_labels(shot.glare())
+def picture(order: Order, shot: Any) -> UInt8[ndarray, "height width 4"] | Float32[ndarray, "height width 2"]:
+    """A camera's picture in CARLA's BGRA bytes; flow is two numbers a pixel."""
+    if order.kind == "sensor.camera.rgb":
+        return bgra(shot.rgb() if order.counterfactual == "none" else shot.twin(order.counterfactual))
+    if order.kind == "sensor.camera.optical_flow":
+        return encode_flow(shot.flow(order.before))
+    return _CODES[order.kind](shot)
 
 
 def bgra(rgb: UInt8[ndarray, "height width 3"]) -> UInt8[ndarray, "height width 4"]:
@@ -121,6 +123,35 @@ def encode_labels(
     return bgra(rgb)
 
 
+def encode_flow(flow: Float[ndarray, "height width 2"]) -> Float32[ndarray, "height width 2"]:
+    """CARLA's optical flow: right and up, in half pictures, -2 to 2; what is not known is (2, 2), the range's end.
+
+    CARLA sends Unreal's velocity buffer: where a point is now less where it was a frame ago, in clip space, whose
+    width and height are 2 and whose y points up (CARLA's OpticalFlowCamera.cpp and PixelReader.h; the documentation's
+    "[-2 * image_size, 2 * image_size]" is twice too large, see CARLA's issue 4795). So width / 2 and -height / 2 turn
+    it into pixels.
+    """
+    height, width = flow.shape[:2]
+    clip = flow * np.array([2 / width, -2 / height], np.float32)
+    known = np.isfinite(clip).all(-1, keepdims=True)
+    return np.asarray(np.clip(np.where(known, clip, FLOW_RANGE), -FLOW_RANGE, FLOW_RANGE), np.float32)
+
+
+def encode_number(number: UInt16[ndarray, "height width"]) -> UInt8[ndarray, "height width 4"]:
+    """A 16-bit number: the low byte in R, the high byte in G."""
+    return bgra(np.stack([number & 255, number >> 8, np.zeros_like(number)], -1).astype(np.uint8))
+
+
+_CODES: dict[str, Callable[[Any], UInt8[ndarray, "height width 4"]]] = {
+    "sensor.camera.depth": lambda shot: encode_depth(shot.depth()),
+    "sensor.camera.normals": lambda shot: bgra(encode_normals(shot.normals() * FLIP)),
+    "sensor.camera.semantic_segmentation": lambda shot: encode_labels(shot.semantic()),
+    "sensor.camera.instance_segmentation": lambda shot: encode_labels(shot.semantic(), shot.instance()),
+    "sensor.camera.glare": lambda shot: encode_labels(shot.glare()),
+    "sensor.camera.glare_ratio": lambda shot: encode_number(encode_ratio(shot.glare_ratio())),
+}
+
+
 def _place(view: View) -> tuple[Any, ...]:
     lens = tuple(item for item in view.attributes.items() if item[0].startswith("lens_") and "flare" not in item[0])
     return (view.pose, view.width, view.height, view.fov, view.hidden, lens)
@@ -136,5 +167,7 @@ def _visible(one: Any) -> dict[str, Any]:
         "visible_px": int(one.visible_px),
         "silhouette_px": int(one.silhouette_px),
         "xyxy": [float(value) for value in one.xyxy],
+        "amodal": [float(value) for value in one.amodal],
+        "truncation": float(one.truncation),
         "truncated": bool(one.truncated),
     }

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from scenarios.server.actors import Sensor
-from scenarios.server.cameras import Cameras, instant_of, order_of
+from scenarios.server.cameras import Cameras, instant_of, order_of, remember
 from scenarios.server.geometry import Vector, rotation, unrotate
 from scenarios.server.physics import GRAVITY
 from scenarios.server.records import encode_actor
@@ -43,6 +43,7 @@ def measure(world: World, streams: Streams, cameras: Cameras, *, lossless: bool)
         if sensor.interval > 0:
             sensor.last = world.elapsed
     orders = [order_of(one, world) for one in due if _is_camera(one)]
+    remember(world)
     if orders:
         instant = instant_of(world, cameras.seed)
         if lossless:

@@ -8,14 +8,12 @@ from typing import Any
 from scenarios.instant import Pose
 from scenarios.server.actors import Actor, Sensor, Vehicle, Walker
 from scenarios.server.blueprints import Blueprint, catalogue
+from scenarios.server.camera_checks import check_camera, number_of
 from scenarios.server.collisions import blocking
 from scenarios.server.geometry import BoundingBox, Vector, compose
 from scenarios.server.physics import physics_of
 from scenarios.server.simulation import Simulation
 from scenarios.server.wire import CallError
-
-LARGEST_PICTURE = 8192
-"""Width and height limit of a camera [px]."""
 
 CLIENT_SIDE = frozenset({"sensor.other.lane_invasion"})
 """Sensors that the client computes by itself; they have no stream."""
@@ -73,24 +71,13 @@ def _make(simulation: Simulation, blueprint: Blueprint, pose: Pose, attributes: 
 
 
 def _sensor(simulation: Simulation, sensor: Sensor) -> Sensor:
-    sensor.interval = max(0.0, _number(sensor, "sensor_tick", 0.0))
+    sensor.interval = max(0.0, number_of(sensor, "sensor_tick"))
     if sensor.blueprint.startswith("sensor.camera."):
-        size = [_number(sensor, name, 0.0) for name in ("image_size_x", "image_size_y")]
-        fov = _number(sensor, "fov", 90.0)
-        if not all(1 <= side <= LARGEST_PICTURE and side == int(side) for side in size) or not 1 <= fov <= 170:
-            raise CallError(f"a camera of {size[0]:g} x {size[1]:g} pixels with {fov:g} degrees cannot be made")
+        check_camera(sensor, simulation.world)
         simulation.cameras.prepare()
     if sensor.blueprint not in CLIENT_SIDE:
         sensor.stream = simulation.streams.new_stream()
     return sensor
-
-
-def _number(sensor: Sensor, name: str, default: float) -> float:
-    text = sensor.attributes.get(name, str(default))
-    try:
-        return float(text)
-    except ValueError:
-        raise CallError(f"{sensor.blueprint}: attribute {name} must be a number, not {text!r}") from None
 
 
 def _box(blueprint: Blueprint, attributes: dict[str, str]) -> BoundingBox:

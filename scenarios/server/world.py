@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from scenarios.instant import Pose
+from scenarios.instant import ActorState, Pose
 from scenarios.maps.world_map import WorldMap
 from scenarios.server import collisions, traffic_lights
 from scenarios.server.actors import Actor, TrafficLight, Vehicle, Walker
@@ -27,6 +27,21 @@ FRAMES_OF_AN_EPISODE = 100_000
 ActorType = TypeVar("ActorType", bound=Actor)
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """A step that is over, for what is measured between two.
+
+    Attributes:
+        step: its number.
+        actors: everybody that a picture could show.
+        cameras: poses of the cameras by id.
+    """
+
+    step: int
+    actors: tuple[ActorState, ...]
+    cameras: Mapping[int, Pose]
+
+
 @dataclass
 class World:
     """One episode. Everything a state or a picture depends on is in here and nowhere else.
@@ -45,6 +60,7 @@ class World:
         map_changed: whether no state of this episode has been sent yet.
         first_id: the lowest id of what clients spawn.
         unclaimed: whether nobody has taken the clock since the first of the present clients came.
+        remembered: the newest step that was over, where somebody measures flow.
     """
 
     map: WorldMap
@@ -62,6 +78,7 @@ class World:
     first_id: int = 1
     unclaimed: bool = True
     spectator: int = 0
+    remembered: Remembered | None = None
 
     @property
     def vacant(self) -> bool:
@@ -128,6 +145,7 @@ def begin_synchronous(world: World) -> None:
     world.frame = (world.frame // FRAMES_OF_AN_EPISODE + 1) * FRAMES_OF_AN_EPISODE
     world.elapsed = 0.0
     world.steps = 0
+    world.remembered = None
     traffic_lights.reset(world.of_type(TrafficLight))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import json
 import math
 import os
 import signal
@@ -40,8 +41,11 @@ def rich_frame(seed: int = 10) -> Frame:
     }
     unknown = replace(plain.lanes[0], metres=np.full_like(plain.lanes[0].metres, np.nan), kind="broken", color="yellow")
     hidden = replace(unknown, visible=np.arange(len(unknown.pixels)) % 3 == 0, slot=0)
-    boxes = (*plain.boxes, Box("pedestrian", (1.5, 2.25, 9.0, 30.0), visible=0.4, truncated=True, instance=7))
-    return replace(plain, boxes=boxes, lanes=(*plain.lanes, unknown, hidden), masks=masks, time=1.25)
+    told = np.array(["visible", "hidden", "snow", "gap"])[np.arange(len(unknown.pixels)) % 4]
+    stated = replace(unknown, visible=told == "visible", states=tuple(told.tolist()), slot=2)
+    beyond = Box("car", (0.0, 2.0, 9.0, 30.0), truncated=True, amodal=(-12.5, 2.0, 9.25, 30.5), truncation=0.6)
+    boxes = (*plain.boxes, beyond, Box("pedestrian", (1.5, 2.25, 9.0, 30.0), visible=0.4, truncated=True, instance=7))
+    return replace(plain, boxes=boxes, lanes=(*plain.lanes, unknown, hidden, stated), masks=masks, time=1.25)
 
 
 def write(path: Path, *frames: Frame) -> Drive:
@@ -73,6 +77,44 @@ def test_everything_survives_a_round_trip(tmp_path: Path) -> None:
         np.testing.assert_array_equal(copied.metres, line.metres)
         np.testing.assert_array_equal(copied.visible, line.visible)
         assert (copied.kind, copied.color, copied.slot) == (line.kind, line.color, line.slot)
+        assert copied.states == line.states
+
+
+def test_a_drive_that_knows_nothing_of_amodal_boxes_and_states_still_opens(tmp_path: Path) -> None:
+    drive = write(tmp_path / "d", rich_frame())
+    coco, lanes = (json.loads((drive.path / name).read_text()) for name in ("coco.json", "lanes.json"))
+    for one in coco["annotations"]:
+        del one["amodal"], one["truncation"]
+    for one in lanes["frames"]["000010"]:
+        del one["states"]
+    (drive.path / "coco.json").write_text(json.dumps(coco))
+    (drive.path / "lanes.json").write_text(json.dumps(lanes))
+    old = Drive.open(drive.path)[0]
+    assert {(box.amodal, box.truncation) for box in old.boxes} == {(None, None)}
+    assert {lane.states for lane in old.lanes} == {()}
+
+
+@pytest.mark.parametrize(
+    ("file", "path", "value", "sentence"),
+    [
+        ("coco.json", ("annotations", 3, "truncation"), 1.5, r"coco\.json: field annotations\.3\.truncation"),
+        ("coco.json", ("annotations", 3, "amodal"), [5, 0, 1, 9], r"field annotations\.3\.amodal.*in order"),
+        ("lanes.json", ("frames", "000010", 0, "states"), ["lost"], r"lanes\.json: field frames\.000010\.0\.states\.0"),
+        ("lanes.json", ("frames", "000010", 0, "states"), ["snow"], r"field frames\.000010\.0\.states contradicts"),
+    ],
+)
+def test_wrong_truths_are_named(
+    tmp_path: Path, file: str, path: tuple[str | int, ...], value: object, sentence: str
+) -> None:
+    drive = write(tmp_path / "d", rich_frame())
+    content = json.loads((drive.path / file).read_text())
+    place = content
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    (drive.path / file).write_text(json.dumps(content))
+    with pytest.raises(WhiteoutError, match=sentence):
+        Drive.open(drive.path)
 
 
 def test_same_frames_give_the_same_bytes(tmp_path: Path) -> None:

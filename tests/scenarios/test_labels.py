@@ -71,16 +71,19 @@ def test_boxes_take_the_servers_count_of_pixels() -> None:
     subjects = {7: car_at(20.0, 0.0, 1), 65545: car_at(10.0, 3.0, 2)}
     semantic, instance = np.ones((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH), np.uint16)
     semantic[20:30, :50], instance[22:25, 30:40], instance[25:30, 45:50] = 14, 7, 9
+    whole = {"amodal": [30.0, 21.5, 40.0, 25.25], "truncation": 0.0}
     seen = [
-        {"actor_id": 7, "silhouette_px": 40, "truncated": False},
-        {"actor_id": 65545, "silhouette_px": 25, "truncated": True},
-        {"actor_id": 12, "silhouette_px": 50, "truncated": True},
+        {"actor_id": 7, "silhouette_px": 40, **whole, "truncated": False},
+        {"actor_id": 65545, "silhouette_px": 25, "amodal": [45, 25, 90.5, 30], "truncation": 0.25, "truncated": True},
+        {"actor_id": 12, "silhouette_px": 50, **whole, "truncated": True},
     ]
     near, far = boxes_from_visibility(picture(semantic, instance), seen, subjects)
 
     assert (near.instance, near.visible, near.truncated) == (2, 1.0, True)
     assert (far.instance, far.visible, far.truncated) == (1, 0.75, False)
     assert far.xyxy == (30.0, 22.0, 40.0, 25.0)
+    assert (far.amodal, far.truncation) == ((30.0, 21.5, 40.0, 25.25), 0.0)
+    assert (near.amodal, near.truncation) == ((45.0, 25.0, 90.5, 30.0), 0.25)
     assert far.distance == pytest.approx(math.hypot(20.0, 0.75), abs=1e-3)
 
 

@@ -8,8 +8,9 @@ import pytest
 from numpy import ndarray
 
 from perception.camera import Camera
-from scenarios.axes import camera_from
-from scenarios.lane_truth import Line, Mark, lanes_in_view
+from scenarios.axes import camera_from, rotation
+from scenarios.lane_truth import Line, Mark, lanes_in_view, states_of
+from scenarios.maps.world_map import load_map
 from tests.scenarios.roads import LANE_WIDTH, crest, straight_road
 
 WIDTH, HEIGHT, FOV = 640, 384, 90.0
@@ -104,6 +105,65 @@ def test_snow_hides_lines_from_a_share_of_six_tenths(straight: carla.Map) -> Non
     for lane in lanes:
         np.testing.assert_array_equal(lane.visible, lane.metres[:, 0] <= 50.0)
     assert asked[0][0, 1] == pytest.approx(-LANE_WIDTH, abs=1e-3), "points are asked for in CARLA's axes"
+
+
+def test_each_point_says_what_became_of_it(straight: carla.Map) -> None:
+    """An object fills the right half beyond 15 m, snow lies beyond 50 m on all lines."""
+    depth, semantic = empty()
+    depth[:, 320:] = 15.0
+    lanes = {
+        lane.slot: lane
+        for lane in lanes_in_view(
+            straight, camera_at(20.0, LANE_WIDTH / 2), depth, semantic, lambda p: np.where(p[:, 0] > 50.0, 1.0, 0.0)
+        )
+    }
+    ahead = lanes[1].metres[:, 0] - 20.0
+    states = np.array(lanes[1].states)
+    assert set(states[ahead < 15.0]) == {"visible"}
+    assert set(states[ahead > 18.0]) == {"hidden"}, "what is behind an object is hidden, snow or not"
+    left = np.array(lanes[-2].states)
+    np.testing.assert_array_equal(left == "snow", lanes[-2].metres[:, 0] > 50.0)
+    for lane in lanes.values():
+        np.testing.assert_array_equal(lane.visible, np.array(lane.states) == "visible")
+
+
+def test_gaps_come_before_objects_and_objects_before_snow() -> None:
+    painted, open_, snow = np.array([[True, True, True, False], [True, False, False, False], [False, True, True, True]])
+    unhidden = ~np.array([False, False, True, True])
+    assert states_of(painted, unhidden, snow) == ("visible", "snow", "hidden", "gap")
+    assert states_of(painted, open_, np.zeros(4, bool)) == ("visible", "hidden", "hidden", "gap")
+
+
+@pytest.mark.parametrize("turn", [(0.0, 0.0, 0.0), (-6.0, 12.0, 15.0)], ids=["straight", "askew"])
+@pytest.mark.parametrize("name", ["country_road", "small_town"])
+def test_lines_of_real_roads_lie_on_the_lane_borders(name: str, turn: tuple[float, float, float]) -> None:
+    """Waypoints of `carla.Map` beside each point, and its pixel, by hand."""
+    world_map = load_map(name).carla_map()
+    checked = 0
+    for start in world_map.generate_waypoints(90.0)[:12]:
+        place, heading = start.transform.location, start.transform.rotation.yaw
+        pose = carla.Transform(
+            carla.Location(place.x, place.y, place.z + EYE), carla.Rotation(turn[0], heading + turn[1], turn[2])
+        )
+        for lane in lanes_in_view(world_map, camera_from(pose, WIDTH, HEIGHT, FOV), *empty()):
+            axes = rotation(turn[0], heading + turn[1], turn[2])
+            away = (lane.metres * [1, -1, 1] - [place.x, place.y, place.z + EYE]) @ axes
+            pixels = np.column_stack([320 + FOCAL * away[:, 1] / away[:, 0], 192 - FOCAL * away[:, 2] / away[:, 0]])
+            np.testing.assert_allclose(lane.pixels, pixels, atol=0.01)
+            for point in lane.metres[np.array(lane.states) == "visible"]:
+                assert border_distance(world_map, point) < 0.15
+                checked += 1
+    assert checked > 400
+
+
+def border_distance(world_map: carla.Map, point: ndarray) -> float:
+    """How far a point is from the nearest border of the lane that it lies on, of any type [m]."""
+    location = carla.Location(float(point[0]), -float(point[1]), float(point[2]))
+    waypoint = world_map.get_waypoint(location, project_to_road=True, lane_type=carla.LaneType.Any)
+    right = waypoint.transform.get_right_vector()
+    middle = waypoint.transform.location
+    offset = (location.x - middle.x) * right.x + (location.y - middle.y) * right.y
+    return abs(abs(offset) - waypoint.lane_width / 2)
 
 
 def test_the_far_side_of_a_crest_is_not_visible() -> None:

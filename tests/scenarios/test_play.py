@@ -16,12 +16,13 @@ import pytest
 from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.frame import Frame
+from perception.mask_codes import decode_flow, decode_normals, decode_ratio
 from scenarios.play import play
 from scenarios.replay_cli import parse_size
 from scenarios.scenario import load_scenario
 from scenarios.server.launch import ServerProcess, start_server
 
-ROAD_LINE = 24
+ROAD, ROAD_LINE = 1, 24
 ROOT = Path(__file__).parents[2]
 REPLAY = [sys.executable, "-m", "robustness.cli", "replay"]
 
@@ -157,6 +158,35 @@ def test_the_pedestrian_walks_across_the_pictures(server: ServerProcess, tmp_pat
     assert set(drive[0].masks) == {"semantic", "instance", "depth"}
 
 
+def test_further_masks_and_twins_come_into_the_drive(server: ServerProcess, tmp_path: Path) -> None:
+    twins = ("no_sun", "no_snow", "no_actor:2", "sun+20")
+    drive = play(
+        "lead_brakes", weather="low-sun-snow", seed=2, out=tmp_path / "d", frames=2, quality="preview", server=server,
+        width=96, height=56, masks=("flow", "normals", "glare_ratio"), twins=twins,
+    )  # fmt: skip
+    frame = drive[1]
+    assert set(frame.masks) == {"semantic", "instance", "depth", "glare", "no_glare", "flow", "normals", "glare_ratio",
+                                "no_sun", "no_snow", "no_actor_2", "sun+20"}  # fmt: skip
+    assert "--masks flow,normals,glare_ratio --twins no_sun,no_snow,no_actor:2,sun+20" in str(drive.meta["command"])
+    lead = frame.masks["instance"] == 2
+    without = np.abs(frame.masks["no_actor_2"].astype(int) - frame.image).mean(-1)
+    assert without[lead].mean() > 3 * np.median(without)
+    (box,) = [box for box in frame.boxes if box.instance == 2]
+    assert box.amodal is not None
+    np.testing.assert_allclose(box.amodal, box.xyxy, atol=1.5)
+    assert box.truncation == 0.0
+    road = frame.masks["semantic"] == ROAD
+    flow = decode_flow(drive[0].masks["flow"])
+    assert np.nanmedian(flow[-8:, 40:56, 1]) > 2.0, "the road comes towards a camera that drives"
+    normals = decode_normals(frame.masks["normals"])
+    assert normals[road].mean(0) == pytest.approx([0, 0, 1], abs=0.06)
+    ratio = decode_ratio(frame.masks["glare_ratio"])
+    assert ratio[frame.masks["glare"] > 0].min() > 1.2
+    for lane in frame.lanes:
+        assert [state == "visible" for state in lane.states] == lane.visible.tolist()
+    assert {state for one in drive for lane in one.lanes for state in lane.states} >= {"visible", "snow"}
+
+
 def test_snow_hides_lines(server: ServerProcess, clear: Drive, tmp_path: Path) -> None:
     snow = play(
         "low_sun", weather="overcast-snow", seed=1, out=tmp_path / "d", frames=1, width=480, height=288,
@@ -194,6 +224,9 @@ def test_a_killed_server_is_told_and_leaves_no_drive(tmp_path: Path) -> None:
         ({"carla": "localhost"}, "HOST:PORT"),
         ({"carla": "127.0.0.1:1"}, "127.0.0.1:1"),
         ({"stretch": "validation"}, "'validation'"),
+        ({"masks": ("lidar",)}, "'lidar'.*glare_ratio"),
+        ({"twins": ("no_moon",)}, "'no_moon'.*no_actor:ID"),
+        ({"twins": ("no_sun", "no_sun")}, "once"),
     ],
 )
 def test_bad_input_is_told_in_a_sentence(changes: dict[str, object], sentence: str, tmp_path: Path) -> None:

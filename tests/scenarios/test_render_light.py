@@ -56,7 +56,7 @@ def test_without_a_low_sun_ahead_there_is_no_glare(weather: Weather) -> None:
 
 def test_removing_the_glare_darkens_the_glare_and_little_else() -> None:
     shot = look("low-sun-snow", at=SMALL)
-    change = shot.rgb().astype(float).mean(-1) - shot.rgb_without("glare").astype(float).mean(-1)
+    change = shot.rgb().astype(float).mean(-1) - shot.twin("no_glare").astype(float).mean(-1)
     mask = shot.glare() > 0
     assert change[mask].mean() > 8
     assert abs(change[:20]).mean() < 0.15 * change[mask].mean()
@@ -64,7 +64,7 @@ def test_removing_the_glare_darkens_the_glare_and_little_else() -> None:
 
 def test_removing_the_sun_leaves_skylight_at_the_same_exposure() -> None:
     shot = look("clear", car(), at=SMALL)
-    with_sun, without = shot.rgb(), shot.rgb_without("sun")
+    with_sun, without = shot.rgb(), shot.twin("no_sun")
     ground = shot.depth() < 40
     assert brightness(without[ground]) < 0.75 * brightness(with_sun[ground])
     sky = np.isinf(shot.depth())
@@ -73,12 +73,12 @@ def test_removing_the_sun_leaves_skylight_at_the_same_exposure() -> None:
 
 def test_overcast_has_no_sun_to_remove() -> None:
     shot = look("overcast-snow", at=SMALL)
-    np.testing.assert_array_equal(shot.rgb(), shot.rgb_without("sun"))
+    np.testing.assert_array_equal(shot.rgb(), shot.twin("no_sun"))
 
 
 def test_another_word_is_refused() -> None:
     with pytest.raises(WhiteoutError, match="'moon'"):
-        look("clear", at=SMALL).rgb_without("moon")
+        look("clear", at=SMALL).twin("moon")
 
 
 def test_an_unknown_quality_is_refused() -> None:

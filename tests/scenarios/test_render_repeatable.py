@@ -15,7 +15,7 @@ SCRIPT = "from tests.scenarios.test_render_repeatable import digests; print(' '.
 
 
 def digest(shot: Shot) -> str:
-    parts = (shot.rgb(), shot.rgb_without("glare"), shot.depth(), shot.semantic(), shot.instance(), shot.glare())
+    parts = (shot.rgb(), shot.twin("no_glare"), shot.depth(), shot.semantic(), shot.instance(), shot.glare())
     return hashlib.sha256(b"".join(p.tobytes() for p in parts)).hexdigest()
 
 

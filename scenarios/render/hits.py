@@ -1,0 +1,80 @@
+"""What the ray through each pixel's centre meets: the one source of all labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int64, UInt32
+from numpy import ndarray
+
+from perception.camera import Camera
+from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.scene import Scene
+from scenarios.render.tracer import camera_rays
+
+BAND = 1 << 24
+"""Most rays that are followed at once: what is larger is done in bands of rows, so that memory is bounded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """The nearest thing along the ray of each pixel.
+
+    Attributes:
+        camera: whose pixels they are.
+        rays: unit vectors through the pixels' centres, renderer axes.
+        found: whether there is anything but sky.
+        distance: along the ray [m]; inf in the sky.
+        number: of the scene's instance; 0 in the sky.
+        face: of the triangle among all of the scene's; 0 in the sky.
+        second, third: weights of the triangle's second and third corner at the point.
+    """
+
+    camera: Camera
+    rays: Float[ndarray, "height width 3"]
+    found: Bool[ndarray, "height width"]
+    distance: Float32[ndarray, "height width"]
+    number: UInt32[ndarray, "height width"]
+    face: Int64[ndarray, "height width"]
+    second: Float32[ndarray, "height width"]
+    third: Float32[ndarray, "height width"]
+
+    def points(self, chosen: Bool[ndarray, "height width"]) -> Float[ndarray, "n 3"]:
+        """The points met in some of the pixels, renderer axes [m]."""
+        return np.asarray(self.camera.position + self.rays[chosen] * self.distance[chosen].astype(np.float64)[:, None])
+
+    def weights(self, chosen: Bool[ndarray, "height width"]) -> Float[ndarray, "n 3"]:
+        """Weights of the corners of the triangles met in some of the pixels."""
+        b, c = self.second[chosen].astype(np.float64), self.third[chosen].astype(np.float64)
+        return np.column_stack([1 - b - c, b, c])
+
+
+def cast(scene: Scene, camera: Camera, rays: Float[ndarray, "height width 3"]) -> Hits:
+    """Follow one ray through each pixel's centre; `rays` are their directions, actors are in place."""
+    found = scene.mitsuba.ray_intersect_preliminary(camera_rays(camera, 1, mi.Point2f(0.5, 0.5)), coherent=True)
+    number = dr.reinterpret_array(mi.UInt32, found.instance)
+    dr.eval(found.t, number, found.prim_index, found.prim_uv)
+    size = (camera.height, camera.width)
+    distance = found.t.numpy().reshape(size)
+    hit = np.isfinite(distance)
+    instance = np.where(hit, number.numpy().reshape(size), np.uint32(0))
+    face = scene.face_start[instance].astype(np.int64) + found.prim_index.numpy().reshape(size)
+    second, third = (axis.numpy().reshape(size) for axis in (found.prim_uv.x, found.prim_uv.y))
+    return Hits(camera, rays, hit, distance, instance, np.where(hit, face, 0), second, third)
+
+
+def bands(camera: Camera, per_pixel: int = 1) -> Iterator[tuple[slice, Camera]]:
+    """The picture in bands of rows that need at most `BAND` rays, `per_pixel` each: their rows, and their cameras.
+
+    A picture that is small enough is one band, whose camera is the camera itself.
+    """
+    rows = max(1, BAND // (camera.width * per_pixel))
+    if rows >= camera.height:
+        yield slice(0, camera.height), camera
+        return
+    for first in range(0, camera.height, rows):
+        last = min(first + rows, camera.height)
+        shift = np.array([[0.0, 0, 0], [0, 0, first], [0, 0, 0]])
+        yield slice(first, last), replace(camera, height=last - first, intrinsics=camera.intrinsics - shift)
