@@ -181,6 +181,8 @@ class CameraRecord(Record):
     height: Annotated[int, Field(gt=0)]
     intrinsics: tuple[Triple, Triple, Triple]
     camera_to_world: tuple[Quadruple, Quadruple, Quadruple, Quadruple]
+    lens: Literal["pinhole", "brown_conrady", "fisheye"] = "pinhole"
+    distortion: tuple[float, ...] = ()
 
     @classmethod
     def from_camera(cls, camera: Camera) -> CameraRecord:
@@ -191,6 +193,8 @@ class CameraRecord(Record):
                 "height": camera.height,
                 "intrinsics": np.asarray(camera.intrinsics, dtype=np.float64).tolist(),
                 "camera_to_world": np.asarray(camera.camera_to_world, dtype=np.float64).tolist(),
+                "lens": camera.lens,
+                "distortion": camera.distortion,
             }
         )
 
@@ -201,6 +205,8 @@ class CameraRecord(Record):
             self.height,
             np.asarray(self.intrinsics, dtype=np.float64),
             np.asarray(self.camera_to_world, dtype=np.float64),
+            self.lens,
+            self.distortion,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import carla
 import numpy as np
@@ -11,6 +12,7 @@ from numpy import ndarray
 
 from perception.box import Cuboid
 from perception.camera import Camera
+from scenarios.lens_attributes import lens_of
 
 MIRROR = np.array([1.0, -1.0, 1.0])
 """CARLA world to `Camera` world: y changes its sign."""
@@ -34,14 +36,19 @@ def location(place: carla.Location) -> Float[ndarray, "3"]:
     return np.array([place.x, -place.y, place.z], dtype=np.float64)
 
 
-def camera_from(transform: carla.Transform, width: int, height: int, fov: float) -> Camera:
-    """The pinhole camera of a CARLA camera sensor at `transform` with horizontal field of view `fov` [deg]."""
+def camera_from(
+    transform: carla.Transform, width: int, height: int, fov: float, attributes: Mapping[str, str] | None = None
+) -> Camera:
+    """The camera of a CARLA camera sensor at `transform` with horizontal field of view `fov` [deg].
+
+    Its lens is read from the sensor's `attributes` (`lens_attributes.lens_of`); without them it is a pinhole.
+    """
     turn = transform.rotation
     forward, right, up = (rotation(turn.pitch, turn.yaw, turn.roll) * MIRROR[:, None]).T
     pose = np.eye(4)
     pose[:3, :3] = np.column_stack([right, -up, forward])
     pose[:3, 3] = location(transform.location)
-    return Camera.from_fov(width, height, fov, pose)
+    return Camera.from_fov(width, height, fov, pose, *lens_of(attributes or {}, fov))
 
 
 def cuboid_from(transform: carla.Transform, box: carla.BoundingBox) -> Cuboid:

@@ -12,6 +12,7 @@ from numpy import ndarray
 
 from perception.camera import Camera
 from scenarios.instant import Pose, View
+from scenarios.lens_attributes import lens_of
 from scenarios.weather import Weather
 
 FLIP = np.array([1.0, -1.0, 1.0])
@@ -41,8 +42,9 @@ CAMERA_TO_ACTOR = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0,
 
 
 def camera_of(view: View) -> Camera:
-    """The pinhole camera of a view, in renderer axes."""
-    return Camera.from_fov(view.width, view.height, view.fov, pose_matrix(view.pose) @ CAMERA_TO_ACTOR)
+    """The camera of a view, in renderer axes."""
+    pose = pose_matrix(view.pose) @ CAMERA_TO_ACTOR
+    return Camera.from_fov(view.width, view.height, view.fov, pose, *lens_of(view.attributes, view.fov))
 
 
 def sun_direction(weather: Weather) -> Float[ndarray, "3"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,10 @@ from scenarios.render.air import Air
 from scenarios.render.classes import class_of
 from scenarios.render.frames import camera_of
 from scenarios.render.labels import Labels, Visibility, label, visibility
-from scenarios.render.lens import Exposure, develop, meter, sun_veil
 from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.optics.develop import Optics
+from scenarios.render.optics.exposure import Adaptation, Exposure, expose
+from scenarios.render.optics.settings import Settings
 from scenarios.render.scene import Scene
 from scenarios.render.sky import Sky
 from scenarios.render.tracer import SUN_RADIUS, Traced, trace
@@ -37,15 +40,16 @@ SUN_RAYS = 64
 class Shot:
     """A view of an instant. Made by `Renderer.shoot`."""
 
-    def __init__(self, renderer: Any, instant: Instant, view: View) -> None:
+    def __init__(self, renderer: Any, instant: Instant, view: View, earlier: Adaptation | None = None) -> None:
         self._renderer: Renderer = renderer
+        self._earlier = earlier
         self.instant = instant
         self.view = view
         self.camera: Camera = camera_of(view)
 
     def rgb(self) -> UInt8[ndarray, "height width 3"]:
         """The picture, sRGB."""
-        return develop(self._seen, self._exposure, self._veil)
+        return self._optics.develop(self._seen, self._exposure, self._veil)
 
     def rgb_without(self, what: str) -> UInt8[ndarray, "height width 3"]:
         """The same instant at the same exposure without the ground's mirror image of the sun, or without the sun.
@@ -127,17 +131,31 @@ class Shot:
 
     @cached_property
     def _exposure(self) -> Exposure:
-        return meter(self._seen + self._veil, dict(self.view.attributes))
+        return expose(self._seen + self._veil, self._optics.settings, self.instant.time, self._earlier)
+
+    @property
+    def adaptation(self) -> Adaptation | None:
+        """What the camera's next picture starts from; None before its first."""
+        return self._exposure.adaptation if "_exposure" in self.__dict__ else self._earlier
+
+    @cached_property
+    def _optics(self) -> Optics:
+        return Optics(
+            self.camera,
+            Settings.of(self.view.attributes),
+            self._renderer.seed_of(replace(self.instant, frame=0), self.view),
+            self._renderer.seed_of(self.instant, self.view),
+        )
 
     @cached_property
     def _veil(self) -> Float32[ndarray, "height width 3"]:
         seen = self._visible_share(self._scene().mitsuba, self._sky)
-        return sun_veil(self.camera, self._sky.sun, self._sky.sun_irradiance, seen)
+        return self._optics.of_sun(self._sky.sun, self._sky.sun_irradiance, seen)
 
     def _developed(
         self, radiance: Float[ndarray, "height width 3"], veil: Float[ndarray, "height width 3"]
     ) -> UInt8[ndarray, "height width 3"]:
-        return develop(self._air.through(radiance, self._labels.depth), self._exposure, veil)
+        return self._optics.develop(self._air.through(radiance, self._labels.depth), self._exposure, veil)
 
     def _denoised(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
         traced, quality = self._traced, self._renderer.quality.denoise
