@@ -11,6 +11,10 @@ from numpy import ndarray
 
 from perception.distortion import COEFFICIENTS, distort, undistort
 from perception.errors import WhiteoutError
+from perception.rolling_shutter import RollingShutter
+
+ROLLS = 6
+"""Steps to find the row that draws a point; each makes the error a tenth or less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +32,7 @@ class Camera:
         camera_to_world: 4 x 4 rigid transform from camera to world axes [m].
         lens: "pinhole", "brown_conrady" or "fisheye".
         distortion: coefficients of the lens in OpenCV's order: none, k1 k2 p1 p2 k3, or k1 k2 k3 k4.
+        shutter: how the camera moves while its rows are read; None: all are read at once.
     """
 
     width: int
@@ -36,6 +41,7 @@ class Camera:
     camera_to_world: Float[ndarray, "4 4"]
     lens: str = "pinhole"
     distortion: tuple[float, ...] = ()
+    shutter: RollingShutter | None = None
 
     def __post_init__(self) -> None:
         if self.lens not in COEFFICIENTS:
@@ -76,8 +82,13 @@ class Camera:
         return self.camera_to_world[:3, 3]
 
     def to_camera(self, points: Float[ndarray, "n 3"]) -> Float[ndarray, "n 3"]:
-        """World points [m] in camera axes [m]."""
+        """World points [m] in camera axes [m], with a rolling shutter those of the moment that draws them."""
         local: ndarray = (points - self.camera_to_world[:3, 3]) @ self.camera_to_world[:3, :3]
+        if self.shutter is not None:
+            for _ in range(ROLLS):
+                times = self.shutter.times(self.draw(local)[:, 1], self.height)
+                seen = points - self.position - self.shutter.shift(times)
+                local = self.shutter.turned(seen, -times) @ self.camera_to_world[:3, :3]
         return local
 
     def project(self, points: Float[ndarray, "n 3"]) -> tuple[Float[ndarray, "n 2"], Float[ndarray, "n"]]:
@@ -99,6 +110,15 @@ class Camera:
         places = np.column_stack([pixels, np.ones(len(pixels))]) @ np.linalg.inv(self.intrinsics).T
         return undistort(self.lens, self.distortion, places[:, :2])
 
+    def world_rays(self, pixels: Float[ndarray, "n 2"]) -> tuple[Float[ndarray, "n 3"], Float[ndarray, "n 3"]]:
+        """Where the rays through `pixels` [px] start [m], and their unit directions, in world axes."""
+        directions = self.rays(pixels) @ self.camera_to_world[:3, :3].T
+        origins = np.broadcast_to(self.position, directions.shape)
+        if self.shutter is None:
+            return origins, directions
+        times = self.shutter.times(pixels[:, 1], self.height)
+        return origins + self.shutter.shift(times), self.shutter.turned(directions, times)
+
     def pixel_rays(self) -> Float[ndarray, "height width 3"]:
         """Unit directions in camera axes through the pixels' centres; kept for cameras of the same make."""
         matrix = np.asarray(self.intrinsics, np.float64).tobytes()
@@ -106,10 +126,10 @@ class Camera:
 
     def ground_points(self, pixels: Float[ndarray, "n 2"], height: float = 0.0) -> Float[ndarray, "n 3"]:
         """Where the rays through `pixels` [px] meet the world plane z = `height` [m]; NaN above the horizon."""
-        directions = self.rays(pixels) @ self.camera_to_world[:3, :3].T
+        origins, directions = self.world_rays(pixels)
         with np.errstate(divide="ignore", invalid="ignore"):
-            distance = (height - self.position[2]) / directions[:, 2]
-        points = self.position + distance[:, None] * directions
+            distance = (height - origins[:, 2]) / directions[:, 2]
+        points = origins + distance[:, None] * directions
         return np.where((distance > 0)[:, None], points, np.nan)
 
 

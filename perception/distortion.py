@@ -18,9 +18,7 @@ STEPS = 30
 """Of Newton's method; it stops long before where the model can be inverted."""
 
 
-def distort(
-    lens: str, coefficients: tuple[float, ...], directions: Float[ndarray, "n 3"]
-) -> Float[ndarray, "n 2"]:
+def distort(lens: str, coefficients: tuple[float, ...], directions: Float[ndarray, "n 3"]) -> Float[ndarray, "n 2"]:
     """Normalised places of directions in camera axes; NaN where the lens does not draw them.
 
     A pinhole draws what lies ahead. Distorted models are cut where their polynomial would fold the picture over.
@@ -42,7 +40,7 @@ def distort(
 
 
 def undistort(lens: str, coefficients: tuple[float, ...], places: Float[ndarray, "n 2"]) -> Float[ndarray, "n 3"]:
-    """Unit directions in camera axes that a lens draws at normalised places; beyond its reach, the last that it draws."""
+    """Unit directions in camera axes that a lens draws at places; beyond its reach, the last that it draws."""
     places = np.asarray(places, np.float64)
     if lens == "fisheye":
         radius = np.hypot(*places.T)

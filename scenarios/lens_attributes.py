@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from perception.distortion import COEFFICIENTS
 from perception.errors import WhiteoutError
+from perception.rolling_shutter import RollingShutter
 
 NAMES = {"pinhole": (), "brown_conrady": ("k1", "k2", "p1", "p2", "k3"), "fisheye": ("k1", "k2", "k3", "k4")}
 """Our attributes `whiteout_lens_*` that hold each model's coefficients, in `Camera.distortion`'s order."""
@@ -37,6 +41,33 @@ def lens_of(attributes: Mapping[str, str], fov: float) -> tuple[str, tuple[float
         return "pinhole", ()
     size = (_number(attributes, "lens_x_size", 0.08) * _number(attributes, "lens_y_size", 0.08)) ** 0.5
     return "brown_conrady", _cubic_lens(k * size**2, cube * size**3, float(np.tan(np.deg2rad(fov) / 2)))
+
+
+def readout_of(attributes: Mapping[str, str]) -> float:
+    """Time in which the sensor reads its rows, `whiteout_rolling_shutter` [s]; 0 reads all at once."""
+    return max(_number(attributes, "whiteout_rolling_shutter", 0.0), 0.0)
+
+
+def shutter_of(readout: float, velocity: Sequence[float], spin: Sequence[float]) -> RollingShutter:
+    """Motion given in CARLA's axes [m/s, deg/s] in the world's right-handed axes; angular velocity is no true vector.
+
+    CARLA's yaw and its z rate count clockwise seen from above, so about right-handed axes x and z change their sign.
+    """
+    x, y, z = (float(v) for v in velocity)
+    roll, pitch, yaw = (math.radians(v) for v in spin)
+    return RollingShutter(readout, (x, -y, z), (-roll, pitch, -yaw))
+
+
+def carried(velocity: Float[ndarray, "3"], spin: Float[ndarray, "3"], arm: Float[ndarray, "3"]) -> Float[ndarray, "3"]:
+    """Velocity of a point that is fixed to a turning body, all in CARLA's axes.
+
+    Args:
+        velocity: of the body's origin [m/s].
+        spin: of the body [deg/s]; CARLA's yaw rate turns x towards y.
+        arm: from the origin to the point, world axes [m].
+    """
+    yaw = math.radians(float(spin[2]))
+    return np.asarray(velocity + np.array([-yaw * arm[1], yaw * arm[0], 0.0]))
 
 
 def _cubic_lens(square: float, cube: float, edge: float) -> tuple[float, ...]:

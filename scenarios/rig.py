@@ -103,7 +103,7 @@ class Rig:
         images = {name: _of_frame(inbox, frame, name) for name, inbox in inboxes.items()}
         for sensor in self.sensors.values():
             sensor.stop()
-        return _picture(images, self.sensors["rgb"].attributes)
+        return _picture(images, self.sensors["rgb"].attributes, self._stage.ego)
 
 
 def _of_frame(inbox: queue.SimpleQueue[carla.Image], frame: int, name: str) -> carla.Image:
@@ -119,12 +119,12 @@ def _of_frame(inbox: queue.SimpleQueue[carla.Image], frame: int, name: str) -> c
             return image
 
 
-def _picture(images: Mapping[str, carla.Image], attributes: Mapping[str, str]) -> Picture:
+def _picture(images: Mapping[str, carla.Image], attributes: Mapping[str, str], ego: carla.Actor) -> Picture:
     rgb = images["rgb"]
     raw = {name: _bytes(image) for name, image in images.items()}
     depth = raw["depth"].astype(np.float32)
     return Picture(
-        camera=camera_from(rgb.transform, rgb.width, rgb.height, rgb.fov, attributes),
+        camera=camera_from(rgb.transform, rgb.width, rgb.height, rgb.fov, attributes, ego),
         rgb=_colors(raw["rgb"]),
         depth=(depth[..., 2] + 256.0 * depth[..., 1] + 65536.0 * depth[..., 0]) * np.float32(DEPTH_SCALE),
         semantic=np.ascontiguousarray(raw["semantic"][..., 2]),

@@ -71,9 +71,7 @@ def label(
     size = (camera.height, camera.width)
     distance = found.t.numpy().reshape(size)
     hit = np.isfinite(distance)
-    rays = _rays(camera)
-    forward = rays @ camera.camera_to_world[:3, 2]
-    depth = np.where(hit, distance * forward, np.inf).astype(np.float32)
+    depth = np.where(hit, distance * camera.pixel_rays()[..., 2], np.inf).astype(np.float32)
     numbers = np.where(hit, instance_number.numpy().reshape(size), 0)
     actor = np.where(hit, scene.actor_of_instance[numbers], 0).astype(np.int32)
     start = scene.face_start[numbers]
@@ -85,15 +83,12 @@ def label(
         semantic[actor == number] = classes[int(number)]
     painted = hit & (semantic == MARKING) & (actor == 0)
     if painted.any():
-        points = camera.position + rays[painted] * distance[painted][:, None]
+        rows, columns = np.nonzero(painted)
+        origins, rays = camera.world_rays(np.column_stack([columns, rows]) + 0.5)
+        points = origins + rays * distance[painted][:, None]
         place = _tile_place(scene, face[painted], found.prim_uv, painted)
         semantic[painted] = np.where(cover(points, place) > COVERED, ROAD, MARKING)
     return Labels(depth, semantic, actor)
-
-
-def _rays(camera: Camera) -> Float[ndarray, "height width 3"]:
-    """Unit vectors through the pixels' centres, renderer axes."""
-    return np.asarray(camera.pixel_rays() @ camera.camera_to_world[:3, :3].T)
 
 
 def _tile_place(scene: Scene, face: Any, prim_uv: Any, chosen: Bool[ndarray, "h w"]) -> Float[ndarray, "n 2"]:
@@ -142,7 +137,9 @@ def _projected(camera: Camera, part: Mesh, matrix: Float[ndarray, "4 4"]) -> Flo
     whole = corners[ahead.all(1)]
     cut = [_clipped(t) for t in corners[ahead.any(1) & ~ahead.all(1)]]
     every = np.concatenate([whole, *cut]) if cut else whole
-    return _drawn_flat(camera, every) if camera.lens != "pinhole" else camera.draw(every.reshape(-1, 3)).reshape(-1, 3, 2)
+    if camera.lens != "pinhole":
+        return _drawn_flat(camera, every)
+    return camera.draw(every.reshape(-1, 3)).reshape(-1, 3, 2)
 
 
 FLAT = 0.1

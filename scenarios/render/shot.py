@@ -21,6 +21,7 @@ from scenarios.render.labels import Labels, Visibility, label, visibility
 from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.render.optics.develop import Optics
 from scenarios.render.optics.exposure import Adaptation, Exposure, expose
+from scenarios.render.optics.motion import blurred, way_of
 from scenarios.render.optics.settings import Settings
 from scenarios.render.scene import Scene
 from scenarios.render.sky import Sky
@@ -127,7 +128,7 @@ class Shot:
 
     @cached_property
     def _seen(self) -> Float32[ndarray, "height width 3"]:
-        return self._air.through(self._full, self._labels.depth)
+        return self._smeared(self._air.through(self._full, self._labels.depth))
 
     @cached_property
     def _exposure(self) -> Exposure:
@@ -155,7 +156,16 @@ class Shot:
     def _developed(
         self, radiance: Float[ndarray, "height width 3"], veil: Float[ndarray, "height width 3"]
     ) -> UInt8[ndarray, "height width 3"]:
-        return self._optics.develop(self._air.through(radiance, self._labels.depth), self._exposure, veil)
+        seen = self._smeared(self._air.through(radiance, self._labels.depth))
+        return self._optics.develop(seen, self._exposure, veil)
+
+    def _smeared(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
+        return radiance if self._way is None else blurred(radiance, self._way)
+
+    @cached_property
+    def _way(self) -> Float32[ndarray, "height width 2"] | None:
+        labels, settings = self._labels, self._optics.settings
+        return way_of(self.camera, self.view, self.instant.actors, settings, labels.depth, labels.instance)
 
     def _denoised(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
         traced, quality = self._traced, self._renderer.quality.denoise

@@ -89,7 +89,14 @@ def camera_rays(camera: Camera, samples: int, offset: Any) -> Any:
         local = _between_corners(_corner_rays(camera), column + row * (width + 1), width + 1, offset)
     right, down, forward = (_vector(camera.camera_to_world[:3, i]) for i in range(3))
     direction = dr.normalize(right * local.x + down * local.y + forward * local.z)
-    return mi.Ray3f(mi.Point3f(_vector(camera.position)), direction)
+    origin = mi.Point3f(_vector(camera.position))
+    if camera.shutter is None:
+        return mi.Ray3f(origin, direction)
+    share = (mi.Float(row) + offset.y) / dr.opaque(mi.Float, float(camera.height)) - 0.5
+    turn = _vector(np.array(camera.shutter.spin) * camera.shutter.readout) * share
+    once = dr.cross(turn, direction)
+    direction = dr.normalize(direction + once + dr.cross(turn, once) / 2)
+    return mi.Ray3f(origin + _vector(np.array(camera.shutter.velocity) * camera.shutter.readout) * share, direction)
 
 
 def _between_corners(rays: Float32[ndarray, "3 n"], index: Any, columns: Any, offset: Any) -> Any:

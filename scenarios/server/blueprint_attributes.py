@@ -60,8 +60,10 @@ CAMERA: tuple[Attribute, ...] = (
     ]),
     choice("whiteout_lens", STRING, "pinhole", "brown_conrady", "fisheye", restricted=True),
     *_numbers([(f"whiteout_lens_{name}", "0.0") for name in ("k1", "k2", "k3", "k4", "p1", "p2")]),
+    choice("whiteout_rolling_shutter", FLOAT, "0.0"),
 )  # fmt: skip
-"""What every camera has; `whiteout_lens` is ours: OpenCV's lens models and their coefficients (`lens_attributes`)."""
+"""What every camera has; `whiteout_lens` is ours: OpenCV's lens models and their coefficients, and so
+is `whiteout_rolling_shutter`: the time in which the rows are read [s] (`lens_attributes`)."""
 
 RGB_CAMERA: tuple[Attribute, ...] = (
     *CAMERA,

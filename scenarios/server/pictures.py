@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from scenarios.instant import Instant, View
 
-LENS = ("lens_", "whiteout_lens")
+LENS = ("lens_", "whiteout_lens", "whiteout_rolling")
 """How attributes begin that decide where things are drawn."""
 DEPTH_RANGE = 1000.0
 """What CARLA's depth encoding ends at [m]."""
@@ -53,7 +53,10 @@ def render(renderer: Any, instant: Instant, orders: Sequence[Order], newest: dic
     shots: dict[Any, Any] = {}
     messages = []
     views = [(_hashable(view), view) for view in shared_views(orders)]
-    adapting = {key: order.sensor for (key, _), order in reversed(list(zip(views, orders, strict=True))) if _adapts(order)}
+    adapting: dict[Any, int] = {}
+    for order, (key, _) in zip(orders, views, strict=True):
+        if order.kind == "sensor.camera.rgb":
+            adapting.setdefault(key, order.sensor)
     for order, (key, view) in zip(orders, views, strict=True):
         if key not in shots:
             before = newest.get(adapting.get(key, order.sensor))
@@ -124,10 +127,6 @@ def encode_labels(
         rgb[..., 1] = ids & 255
         rgb[..., 2] = (ids >> 8) & 255
     return bgra(rgb)
-
-
-def _adapts(order: Order) -> bool:
-    return order.kind == "sensor.camera.rgb" and order.counterfactual == "none"
 
 
 def _place(view: View) -> tuple[Any, ...]:

@@ -1,8 +1,9 @@
 """What lies on the windscreen: droplets, dirt, ice. Each a pattern drawn from a seed, laid over linear radiance.
 
-The windscreen is far too near to be in focus, so every edge is soft. A droplet is a lens of short focal length: it shows
-the scene upside down and small; like Rousseau, Jolivet and Ghazanfarpour (2006, "Realistic real-time rain rendering")
-we look that up in the picture itself, where there is no more to see than the picture holds. Dirt absorbs, and scatters a little of the light around; ice scatters most of it.
+The windscreen is far too near to be in focus, so every edge is soft. A droplet is a lens of short focal length: it
+shows the scene upside down and small; like Rousseau, Jolivet and Ghazanfarpour (2006, "Realistic real-time rain
+rendering") we look that up in the picture itself, where there is no more to see than the picture holds. Dirt absorbs,
+and scatters a little of the light around; ice scatters most of it.
 """
 
 from __future__ import annotations

@@ -61,7 +61,8 @@ class Optics:
         if not self.settings.enable_postprocess_effects:
             return light
         intensity, blades = self.settings.lens_flare_intensity, self.settings.blade_count
-        return light + ghosts(self.camera, sun, irradiance, visible, intensity=intensity, blades=blades)
+        ghost = ghosts(self.camera, sun, irradiance, visible, intensity=intensity, blades=blades)
+        return np.asarray(light + ghost, np.float32)
 
     @property
     def scatter(self) -> float:

@@ -15,10 +15,10 @@ from perception.camera import Camera
 
 TWICE_REFLECTED = 0.005**2
 GHOSTS = (
-    (-0.35, 1.4, (1.0, 0.8, 0.5)),
-    (-0.7, 2.6, (0.5, 0.9, 1.0)),
-    (-1.15, 4.5, (0.6, 1.0, 0.6)),
-    (0.45, 0.9, (1.0, 0.6, 0.9)),
+    (-0.35, 2.6, (1.0, 0.8, 0.5)),
+    (-0.7, 4.0, (0.5, 0.9, 1.0)),
+    (-1.15, 6.5, (0.6, 1.0, 0.6)),
+    (0.45, 2.0, (1.0, 0.6, 0.9)),
 )
 """Place along the line (1 the sun, 0 the middle), radius [deg] and tint of each."""
 DEFAULT = 0.1
@@ -47,7 +47,7 @@ def ghosts(
         low = np.clip(np.floor(center - extent), 0, size).astype(int)
         high = np.clip(np.ceil(center + extent), 0, size).astype(int)
         x, y = np.meshgrid(np.arange(low[0], high[0]) + 0.5 - center[0], np.arange(low[1], high[1]) + 0.5 - center[1])
-        cover = np.clip((1 - _radius(x, y, blades) / extent) * 8, 0, 1)
+        cover = np.clip((1 - _radius(x, y, blades) / extent) * 5, 0, 1)
         strength = TWICE_REFLECTED * intensity / DEFAULT / (np.pi * np.deg2rad(radius) ** 2)
         light[low[1] : high[1], low[0] : high[0]] += cover[..., None] * (strength * visible * irradiance * tint)
     return light

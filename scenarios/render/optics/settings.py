@@ -39,7 +39,7 @@ class Settings:
         chromatic_aberration_intensity: how much wider red is drawn than green, and green than blue [per cent].
         chromatic_aberration_offset: up to which r (1 = corner) there are no fringes.
         motion_blur_intensity: share of the shutter time over which motion shows, 0 to 1.
-        motion_blur_max_distortion: longest blur [per cent of the picture's width, tenfold: 0.35 is 3.5 per cent].
+        motion_blur_max_distortion: longest blur [per cent of the picture's width].
         motion_blur_min_object_screen_size: actors narrower than this are not blurred [per cent of the width].
         whiteout_sensor_noise: strength of the sensor's noise; 1 is a small automotive sensor.
         whiteout_droplets, whiteout_dirt, whiteout_ice: on the windscreen, 0 to 1.
