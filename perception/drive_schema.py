@@ -19,6 +19,7 @@ from perception.box import CLASSES, Box, Cuboid
 from perception.camera import Camera
 from perception.labels import is_scored
 from perception.lane import Lane
+from perception.rolling_shutter import RollingShutter
 
 FORMAT_VERSION = 1
 """Version of the folder layout that this code writes and reads."""
@@ -197,6 +198,9 @@ class CameraRecord(Record):
     height: Annotated[int, Field(gt=0)]
     intrinsics: tuple[Triple, Triple, Triple]
     camera_to_world: tuple[Quadruple, Quadruple, Quadruple, Quadruple]
+    lens: Literal["pinhole", "brown_conrady", "fisheye"] = "pinhole"
+    distortion: tuple[float, ...] = ()
+    shutter: RollingShutter | None = None
 
     @classmethod
     def from_camera(cls, camera: Camera) -> CameraRecord:
@@ -207,6 +211,9 @@ class CameraRecord(Record):
                 "height": camera.height,
                 "intrinsics": np.asarray(camera.intrinsics, dtype=np.float64).tolist(),
                 "camera_to_world": np.asarray(camera.camera_to_world, dtype=np.float64).tolist(),
+                "lens": camera.lens,
+                "distortion": camera.distortion,
+                "shutter": camera.shutter,
             }
         )
 
@@ -217,6 +224,9 @@ class CameraRecord(Record):
             self.height,
             np.asarray(self.intrinsics, dtype=np.float64),
             np.asarray(self.camera_to_world, dtype=np.float64),
+            self.lens,
+            self.distortion,
+            self.shutter,
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 
 import carla
 import numpy as np
@@ -11,6 +13,7 @@ from numpy import ndarray
 
 from perception.box import Cuboid
 from perception.camera import Camera
+from scenarios.lens_attributes import carried, lens_of, readout_of, shutter_of
 
 MIRROR = np.array([1.0, -1.0, 1.0])
 """CARLA world to `Camera` world: y changes its sign."""
@@ -34,14 +37,34 @@ def location(place: carla.Location) -> Float[ndarray, "3"]:
     return np.array([place.x, -place.y, place.z], dtype=np.float64)
 
 
-def camera_from(transform: carla.Transform, width: int, height: int, fov: float) -> Camera:
-    """The pinhole camera of a CARLA camera sensor at `transform` with horizontal field of view `fov` [deg]."""
+def camera_from(
+    transform: carla.Transform,
+    width: int,
+    height: int,
+    fov: float,
+    attributes: Mapping[str, str] | None = None,
+    carrier: carla.Actor | None = None,
+) -> Camera:
+    """The camera of a CARLA camera sensor at `transform` with horizontal field of view `fov` [deg].
+
+    Its lens is read from the sensor's `attributes` (`lens_attributes.lens_of`); without them it is a pinhole.
+    `carrier` is the actor that the camera is fixed to; its motion counts where the sensor has a rolling shutter.
+    """
     turn = transform.rotation
     forward, right, up = (rotation(turn.pitch, turn.yaw, turn.roll) * MIRROR[:, None]).T
     pose = np.eye(4)
     pose[:3, :3] = np.column_stack([right, -up, forward])
     pose[:3, 3] = location(transform.location)
-    return Camera.from_fov(width, height, fov, pose)
+    camera = Camera.from_fov(width, height, fov, pose, *lens_of(attributes or {}, fov))
+    readout = readout_of(attributes or {})
+    if carrier is None or not readout:
+        return camera
+    move, turn_rate = carrier.get_velocity(), carrier.get_angular_velocity()
+    middle = carrier.get_transform().location
+    arm = np.array([getattr(transform.location, axis) - getattr(middle, axis) for axis in "xyz"])
+    spin = np.array([turn_rate.x, turn_rate.y, turn_rate.z])
+    velocity = carried(np.array([move.x, move.y, move.z]), spin, arm)
+    return replace(camera, shutter=shutter_of(readout, velocity.tolist(), spin.tolist()))
 
 
 def cuboid_from(transform: carla.Transform, box: carla.BoundingBox) -> Cuboid:

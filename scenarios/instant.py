@@ -72,6 +72,8 @@ class View:
         fov: horizontal field of view [deg].
         attributes: the sensor's blueprint attributes (exposure and lens).
         hidden: actor ids that are not drawn (the vehicle that carries the camera, if the camera sits inside its body).
+        velocity: of the camera [m/s].
+        spin: its angular velocity as CARLA tells a vehicle's [deg/s].
     """
 
     pose: Pose
@@ -80,6 +82,8 @@ class View:
     fov: float
     attributes: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[int] = frozenset()
+    velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    spin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)

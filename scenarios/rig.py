@@ -1,4 +1,4 @@
-"""The cameras on the ego vehicle: one place, one pinhole, several channels of the same frame."""
+"""The cameras on the ego vehicle: one place, one lens, several channels of the same frame."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class Rig:
         images = {name: _of_frame(inbox, frame, name) for name, inbox in inboxes.items()}
         for sensor in self.sensors.values():
             sensor.stop()
-        return _picture(images)
+        return _picture(images, self.sensors["rgb"].attributes, self._stage.ego)
 
 
 def _of_frame(inbox: queue.SimpleQueue[Sent], frame: int, name: str) -> Sent:
@@ -171,12 +171,12 @@ def _of_frame(inbox: queue.SimpleQueue[Sent], frame: int, name: str) -> Sent:
             return image
 
 
-def _picture(images: Mapping[str, Sent]) -> Picture:
+def _picture(images: Mapping[str, Sent], attributes: Mapping[str, str], ego: carla.Actor) -> Picture:
     rgb = images["rgb"]
     raw = {name: _bytes(images[name]) for name in CHANNELS}
     depth = raw["depth"].astype(np.float32)
     return Picture(
-        camera=camera_from(rgb.transform, rgb.width, rgb.height, rgb.fov),
+        camera=camera_from(rgb.transform, rgb.width, rgb.height, rgb.fov, attributes, ego),
         rgb=_colors(raw["rgb"]),
         depth=(depth[..., 2] + 256.0 * depth[..., 1] + 65536.0 * depth[..., 0]) * np.float32(DEPTH_SCALE),
         semantic=np.ascontiguousarray(raw["semantic"][..., 2]),

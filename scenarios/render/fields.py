@@ -55,7 +55,7 @@ def flow(
     """
     camera = hits.camera
     away = np.where(hits.found, hits.distance, HORIZON).astype(np.float64)
-    points = camera.position + hits.rays * away[..., None]
+    points = hits.origins + hits.rays * away[..., None]
     points[~hits.found] += earlier.position - camera.position
     of_actor = hits.found & (scene.actor_of_instance[hits.number] > 0)
     for number in np.unique(hits.number[of_actor]):

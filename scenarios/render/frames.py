@@ -6,12 +6,15 @@ Renderer (and OpenDRIVE): x forward, y left, z up, right-handed. Both in metres;
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from perception.camera import Camera
 from scenarios.instant import Pose, View
+from scenarios.lens_attributes import lens_of, readout_of, shutter_of
 from scenarios.weather import Weather
 
 FLIP = np.array([1.0, -1.0, 1.0])
@@ -41,8 +44,17 @@ CAMERA_TO_ACTOR = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0,
 
 
 def camera_of(view: View) -> Camera:
-    """The pinhole camera of a view, in renderer axes."""
-    return Camera.from_fov(view.width, view.height, view.fov, pose_matrix(view.pose) @ CAMERA_TO_ACTOR)
+    """The camera of a view, in renderer axes."""
+    pose = pose_matrix(view.pose) @ CAMERA_TO_ACTOR
+    camera = Camera.from_fov(view.width, view.height, view.fov, pose, *lens_of(view.attributes, view.fov))
+    readout = readout_of(view.attributes)
+    return replace(camera, shutter=shutter_of(readout, view.velocity, view.spin)) if readout else camera
+
+
+def world_motion(view: View) -> tuple[Float[ndarray, "3"], Float[ndarray, "3"]]:
+    """Velocity [m/s] and angular velocity [rad/s] of a view's camera in renderer axes."""
+    motion = shutter_of(0.0, view.velocity, view.spin)
+    return np.array(motion.velocity), np.array(motion.spin)
 
 
 def sun_direction(weather: Weather) -> Float[ndarray, "3"]:

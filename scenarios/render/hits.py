@@ -24,7 +24,7 @@ class Hits:
 
     Attributes:
         camera: whose pixels they are.
-        rays: unit vectors through the pixels' centres, renderer axes.
+        origins, rays: where the rays through the pixels' centres start [m], and their unit directions, renderer axes.
         found: whether there is anything but sky.
         distance: along the ray [m]; inf in the sky.
         number: of the scene's instance; 0 in the sky.
@@ -33,6 +33,7 @@ class Hits:
     """
 
     camera: Camera
+    origins: Float[ndarray, "height width 3"]
     rays: Float[ndarray, "height width 3"]
     found: Bool[ndarray, "height width"]
     distance: Float32[ndarray, "height width"]
@@ -43,7 +44,7 @@ class Hits:
 
     def points(self, chosen: Bool[ndarray, "height width"]) -> Float[ndarray, "n 3"]:
         """The points met in some of the pixels, renderer axes [m]."""
-        return np.asarray(self.camera.position + self.rays[chosen] * self.distance[chosen].astype(np.float64)[:, None])
+        return np.asarray(self.origins[chosen] + self.rays[chosen] * self.distance[chosen].astype(np.float64)[:, None])
 
     def weights(self, chosen: Bool[ndarray, "height width"]) -> Float[ndarray, "n 3"]:
         """Weights of the corners of the triangles met in some of the pixels."""
@@ -51,8 +52,8 @@ class Hits:
         return np.column_stack([1 - b - c, b, c])
 
 
-def cast(scene: Scene, camera: Camera, rays: Float[ndarray, "height width 3"]) -> Hits:
-    """Follow one ray through each pixel's centre; `rays` are their directions, actors are in place."""
+def cast(scene: Scene, camera: Camera) -> Hits:
+    """Follow one ray through each pixel's centre; actors are in place."""
     found = scene.mitsuba.ray_intersect_preliminary(camera_rays(camera, 1, mi.Point2f(0.5, 0.5)), coherent=True)
     number = dr.reinterpret_array(mi.UInt32, found.instance)
     dr.eval(found.t, number, found.prim_index, found.prim_uv)
@@ -62,7 +63,17 @@ def cast(scene: Scene, camera: Camera, rays: Float[ndarray, "height width 3"]) -
     instance = np.where(hit, number.numpy().reshape(size), np.uint32(0))
     face = scene.face_start[instance].astype(np.int64) + found.prim_index.numpy().reshape(size)
     second, third = (axis.numpy().reshape(size) for axis in (found.prim_uv.x, found.prim_uv.y))
-    return Hits(camera, rays, hit, distance, instance, np.where(hit, face, 0), second, third)
+    return Hits(camera, *_rays(camera), hit, distance, instance, np.where(hit, face, 0), second, third)
+
+
+def _rays(camera: Camera) -> tuple[Float[ndarray, "height width 3"], Float[ndarray, "height width 3"]]:
+    """Where the rays of the pixels' centres start, and where they go."""
+    if camera.shutter is None:
+        rays = np.asarray(camera.pixel_rays() @ camera.camera_to_world[:3, :3].T)
+        return np.broadcast_to(camera.position, rays.shape), rays
+    row, column = np.indices((camera.height, camera.width)).reshape(2, -1) + 0.5
+    origins, rays = camera.world_rays(np.column_stack([column, row]))
+    return origins.reshape(camera.height, camera.width, 3), rays.reshape(camera.height, camera.width, 3)
 
 
 def bands(camera: Camera, per_pixel: int = 1) -> Iterator[tuple[slice, Camera]]:
@@ -76,5 +87,18 @@ def bands(camera: Camera, per_pixel: int = 1) -> Iterator[tuple[slice, Camera]]:
         return
     for first in range(0, camera.height, rows):
         last = min(first + rows, camera.height)
-        shift = np.array([[0.0, 0, 0], [0, 0, first], [0, 0, 0]])
-        yield slice(first, last), replace(camera, height=last - first, intrinsics=camera.intrinsics - shift)
+        yield slice(first, last), _band(camera, first, last)
+
+
+def _band(camera: Camera, first: int, last: int) -> Camera:
+    """The camera that sees only some of the rows."""
+    shift = np.array([[0.0, 0, 0], [0, 0, first], [0, 0, 0]])
+    band = replace(camera, height=last - first, intrinsics=camera.intrinsics - shift)
+    if camera.shutter is None:
+        return band
+    share = (last - first) / camera.height
+    middle = camera.shutter.times(np.array([(first + last) / 2]), camera.height)
+    pose = camera.camera_to_world.copy()
+    pose[:3, :3] = camera.shutter.turned(pose[:3, :3].T, np.repeat(middle, 3)).T
+    pose[:3, 3] += camera.shutter.shift(middle)[0]
+    return replace(band, camera_to_world=pose, shutter=replace(camera.shutter, readout=camera.shutter.readout * share))

@@ -77,8 +77,8 @@ def label(scene: Scene, camera: Camera, classes: dict[int, int], cover: Cover) -
 
 
 def _label(scene: Scene, camera: Camera, classes: dict[int, int], cover: Cover) -> Labels:
-    hits = hits_of(scene, camera)
-    depth = np.where(hits.found, hits.distance * (hits.rays @ camera.camera_to_world[:3, 2]), np.inf).astype(np.float32)
+    hits = cast(scene, camera)
+    depth = np.where(hits.found, hits.distance * camera.pixel_rays()[..., 2], np.inf).astype(np.float32)
     actor = np.where(hits.found, scene.actor_of_instance[hits.number], 0).astype(np.int32)
     material = scene.buffers.materials[hits.face]
     of_material = np.array([m.semantic for m in scene.table.entries], np.uint8)
@@ -90,20 +90,6 @@ def _label(scene: Scene, camera: Camera, classes: dict[int, int], cover: Cover) 
         snow = cover(hits.points(painted), _tile_place(scene, hits, painted))
         semantic[painted] = np.where(snow > COVERED, ROAD, MARKING)
     return Labels(depth, semantic, actor)
-
-
-def hits_of(scene: Scene, camera: Camera) -> Hits:
-    """What the ray through each pixel's centre meets; actors are in place."""
-    return cast(scene, camera, _rays(camera))
-
-
-def _rays(camera: Camera) -> Float[ndarray, "height width 3"]:
-    """Unit vectors through the pixels' centres, renderer axes."""
-    x = (np.arange(camera.width) + 0.5 - camera.intrinsics[0, 2]) / camera.intrinsics[0, 0]
-    y = (np.arange(camera.height) + 0.5 - camera.intrinsics[1, 2]) / camera.intrinsics[1, 1]
-    local = np.stack(np.broadcast_arrays(x[None, :], y[:, None], np.ones((1, 1))), -1)
-    rays = local @ camera.camera_to_world[:3, :3].T
-    return np.asarray(rays / np.linalg.norm(rays, axis=-1, keepdims=True))
 
 
 def _tile_place(scene: Scene, hits: Hits, chosen: Bool[ndarray, "h w"]) -> Float[ndarray, "n 2"]:
@@ -166,15 +152,43 @@ NEAR = 0.05
 
 
 def _projected(camera: Camera, part: Mesh, matrix: Float[ndarray, "4 4"]) -> Float[ndarray, "m 3 2"]:
-    """Triangles before the camera in pixels; those that cross the near plane are cut along it."""
+    """Triangles in pixels: before a pinhole cut along the near plane, before another lens in pieces that stay flat."""
     local = camera.to_camera(part.vertices.astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3])
     corners = local[part.faces]
+    if camera.lens == "fisheye":
+        return _drawn_flat(camera, corners)
     ahead = corners[..., 2] > NEAR
     whole = corners[ahead.all(1)]
     cut = [_clipped(t) for t in corners[ahead.any(1) & ~ahead.all(1)]]
     every = np.concatenate([whole, *cut]) if cut else whole
-    focal = np.array([camera.intrinsics[0, 0], camera.intrinsics[1, 1]])
-    return np.asarray(every[..., :2] / every[..., 2:] * focal + camera.intrinsics[:2, 2])
+    if camera.lens != "pinhole":
+        return _drawn_flat(camera, every)
+    return camera.draw(every.reshape(-1, 3)).reshape(-1, 3, 2)
+
+
+FLAT = 0.1
+"""A piece of a triangle is drawn with straight edges if their middles lie within this of where they belong [px]."""
+SPLITS = 7
+
+
+def _drawn_flat(camera: Camera, corners: Float[ndarray, "m 3 3"]) -> Float[ndarray, "k 3 2"]:
+    """Triangles in camera axes to pixels, in ever smaller pieces until a lens draws their edges as good as straight."""
+    done = []
+    for split in range(SPLITS + 1):
+        middles = (corners + np.roll(corners, -1, axis=1)) / 2
+        pixels = camera.draw(corners.reshape(-1, 3)).reshape(-1, 3, 2)
+        bent = camera.draw(middles.reshape(-1, 3)).reshape(-1, 3, 2) - (pixels + np.roll(pixels, -1, axis=1)) / 2
+        seen = np.isfinite(pixels).all((1, 2))
+        error = np.abs(np.where(np.isfinite(bent), bent, np.inf)).max((1, 2))
+        good = seen & ((error <= FLAT) | (split == SPLITS))
+        done.append(pixels[good])
+        left = ~good & np.isfinite(pixels).any((1, 2))
+        a, b, c = np.moveaxis(corners[left], 1, 0)
+        ab, bc, ca = np.moveaxis(middles[left], 1, 0)
+        corners = np.concatenate([np.stack(t, 1) for t in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))])
+        if not len(corners):
+            break
+    return np.concatenate(done)
 
 
 def _clipped(triangle: Float[ndarray, "3 3"]) -> Float[ndarray, "k 3 3"]:

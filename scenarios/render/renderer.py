@@ -20,6 +20,7 @@ from scenarios.render.frames import FLIP, camera_of
 from scenarios.render.lamps import LAMP_COLORS, lamps_of, scenery_bits, season_of
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import set_threads
+from scenarios.render.optics.exposure import Adaptation
 from scenarios.render.scene import Scene
 from scenarios.render.shading import Shader
 from scenarios.render.shot import Shot
@@ -86,9 +87,15 @@ class Renderer:
         tiles.set_weather(weather)
         return tiles
 
-    def shoot(self, instant: Instant, view: View) -> Shot:
-        """Look at an instant; channels are rendered when they are asked for, and kept."""
-        return Shot(self, instant, view)
+    def shoot(self, instant: Instant, view: View, earlier: Adaptation | None = None) -> Shot:
+        """Look at an instant; channels are rendered when they are asked for, and kept.
+
+        Args:
+            instant: the world.
+            view: the camera.
+            earlier: `Shot.adaptation` of the camera's picture before; None for its first.
+        """
+        return Shot(self, instant, view, earlier=earlier)
 
     def surface(self, points: Float[ndarray, "n 3"], weather: Weather) -> Float[ndarray, "n"]:
         """Snow cover, 0 bare to 1 hidden, of ground points given in CARLA's axes [m]."""

@@ -17,10 +17,13 @@ from scenarios.render.air import Air
 from scenarios.render.classes import class_of
 from scenarios.render.fields import flow, normals
 from scenarios.render.frames import camera_of
-from scenarios.render.hits import bands
-from scenarios.render.labels import Labels, Visibility, hits_of, label, visibility
-from scenarios.render.lens import LUMINANCE, Exposure, develop, meter, spread, sun_veil
+from scenarios.render.hits import bands, cast
+from scenarios.render.labels import Labels, Visibility, label, visibility
 from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.optics.develop import Optics
+from scenarios.render.optics.exposure import LUMINANCE, Adaptation, Exposure, expose
+from scenarios.render.optics.motion import blurred, way_of
+from scenarios.render.optics.settings import Settings
 from scenarios.render.scene import Scene
 from scenarios.render.sky import Sky
 from scenarios.render.tracer import SUN_RADIUS, Traced, stacked, trace
@@ -44,17 +47,25 @@ DARKEST = 1e-7
 class Shot:
     """A view of an instant. Made by `Renderer.shoot`."""
 
-    def __init__(self, renderer: Any, instant: Instant, view: View, origin: Shot | None = None) -> None:
+    def __init__(
+        self,
+        renderer: Any,
+        instant: Instant,
+        view: View,
+        origin: Shot | None = None,
+        earlier: Adaptation | None = None,
+    ) -> None:
         """`origin` is the picture of which this is a twin: it lends its exposure, and what has not changed."""
         self._renderer: Renderer = renderer
         self._origin = origin
+        self._earlier = earlier
         self.instant = instant
         self.view = view
         self.camera: Camera = camera_of(view)
 
     def rgb(self) -> UInt8[ndarray, "height width 3"]:
         """The picture, sRGB."""
-        return develop(self._seen, self._exposure, self._veil)
+        return self._optics.develop(self._seen, self._exposure, self._veil)
 
     def twin(self, name: str) -> UInt8[ndarray, "height width 3"]:
         """The same instant at the same exposure, with the same noise, and one thing otherwise (Pearl 2009, chapter 7).
@@ -67,10 +78,10 @@ class Shot:
             WhiteoutError: no such name.
         """
         if name == "no_glare":
-            return develop(self._seen_without_glare, self._exposure, self._veil)
+            return self._optics.develop(self._seen_without_glare, self._exposure, self._veil)
         if name == "no_sun":
-            sky = self._air.through(self._denoised(self._traced.sky), self._depth)
-            return develop(sky, self._exposure, np.zeros_like(self._veil))
+            sky = self._smeared(self._air.through(self._denoised(self._traced.sky), self._depth))
+            return self._optics.develop(sky, self._exposure, np.zeros_like(self._veil))
         instant = changed(self.instant, name)
         return self.rgb() if instant == self.instant else Shot(self._renderer, instant, self.view, self).rgb()
 
@@ -89,7 +100,7 @@ class Shot:
     def normals(self) -> Float32[ndarray, "height width 3"]:
         """Unit normals of the surfaces towards the camera, renderer axes; 0 in the sky. See `fields.normals`."""
         scene = self._scene()
-        return np.concatenate([normals(scene, hits_of(scene, band)) for _, band in bands(self.camera)])
+        return np.concatenate([normals(scene, cast(scene, band)) for _, band in bands(self.camera)])
 
     def flow(self, before: Before | None) -> Float32[ndarray, "height width 2"]:
         """How far each point has come since an earlier instant, right and down [px]; see `fields.flow`.
@@ -102,7 +113,7 @@ class Shot:
         scene = self._scene()
         parts = []
         for rows, band in bands(self.camera):
-            part = flow(scene, hits_of(scene, band), earlier, actors)
+            part = flow(scene, cast(scene, band), earlier, actors)
             part[..., 1] += rows.start
             parts.append(part)
         return np.concatenate(parts)
@@ -124,7 +135,7 @@ class Shot:
         if not self._traced.gloss.any():
             return np.ones((self.view.height, self.view.width), np.float32)
         with_it, without = (
-            (spread(seen) + self._veil) @ LUMINANCE.astype(np.float32)
+            (self._optics.spread(seen) + self._veil) @ LUMINANCE.astype(np.float32)
             for seen in (self._seen, self._seen_without_glare)
         )
         return np.asarray(np.maximum(with_it / np.maximum(without, DARKEST), 1), np.float32)
@@ -181,22 +192,46 @@ class Shot:
 
     @cached_property
     def _seen(self) -> Float32[ndarray, "height width 3"]:
-        return self._air.through(self._full, self._depth)
+        return self._smeared(self._air.through(self._full, self._depth))
 
     @cached_property
     def _seen_without_glare(self) -> Float32[ndarray, "height width 3"]:
-        return self._air.through(self._matte, self._depth)
+        return self._smeared(self._air.through(self._matte, self._depth))
 
     @cached_property
     def _exposure(self) -> Exposure:
         if self._origin is not None:
             return self._origin._exposure  # noqa: SLF001 - a shot too
-        return meter(self._seen + self._veil, dict(self.view.attributes))
+        return expose(self._seen + self._veil, self._optics.settings, self.instant.time, self._earlier)
+
+    @property
+    def adaptation(self) -> Adaptation | None:
+        """What the camera's next picture starts from; None before its first."""
+        return self._exposure.adaptation if "_exposure" in self.__dict__ else self._earlier
+
+    @cached_property
+    def _optics(self) -> Optics:
+        return Optics(
+            self.camera,
+            Settings.of(self.view.attributes),
+            self._renderer.seed_of(replace(self.instant, frame=0), self.view),
+            self._renderer.seed_of(self.instant, self.view),
+        )
 
     @cached_property
     def _veil(self) -> Float32[ndarray, "height width 3"]:
         seen = self._visible_share(self._scene().mitsuba, self._sky)
-        return sun_veil(self.camera, self._sky.sun, self._sky.sun_irradiance, seen)
+        return self._optics.of_sun(self._sky.sun, self._sky.sun_irradiance, seen)
+
+    def _smeared(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
+        return radiance if self._way is None else blurred(radiance, self._way)
+
+    @cached_property
+    def _way(self) -> Float32[ndarray, "height width 2"] | None:
+        if self._origin is not None and self._origin.instant.actors is self.instant.actors:
+            return self._origin._way  # noqa: SLF001 - a shot too
+        labels, settings = self._labels, self._optics.settings
+        return way_of(self.camera, self.view, self.instant.actors, settings, labels.depth, labels.instance)
 
     def _denoised(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
         traced, quality = self._traced, self._renderer.quality.denoise

@@ -58,8 +58,12 @@ CAMERA: tuple[Attribute, ...] = (
         ("lens_circle_falloff", "5.0"), ("lens_circle_multiplier", "0.0"), ("lens_k", "-1.0"),
         ("lens_kcube", "0.0"), ("lens_x_size", "0.08"), ("lens_y_size", "0.08"),
     ]),
+    choice("whiteout_lens", STRING, "pinhole", "brown_conrady", "fisheye", restricted=True),
+    *_numbers([(f"whiteout_lens_{name}", "0.0") for name in ("k1", "k2", "k3", "k4", "p1", "p2")]),
+    choice("whiteout_rolling_shutter", FLOAT, "0.0"),
 )  # fmt: skip
-"""What every camera has."""
+"""What every camera has; `whiteout_lens` is ours: OpenCV's lens models and their coefficients, and so
+is `whiteout_rolling_shutter`: the time in which the rows are read [s] (`lens_attributes`)."""
 
 RGB_CAMERA: tuple[Attribute, ...] = (
     *CAMERA,
@@ -71,14 +75,20 @@ RGB_CAMERA: tuple[Attribute, ...] = (
         ("gamma", "2.2"), ("motion_blur_intensity", "0.45"), ("motion_blur_max_distortion", "0.35"),
         ("motion_blur_min_object_screen_size", "0.1"), ("lens_flare_intensity", "0.1"), ("bloom_intensity", "0.675"),
         ("exposure_compensation", "0.0"), ("shutter_speed", "200.0"), ("iso", "100.0"), ("fstop", "1.4"),
-        ("exposure_min_bright", "10.0"), ("exposure_max_bright", "12.0"), ("exposure_speed_up", "3.0"),
+        ("exposure_min_bright", "-10.0"), ("exposure_max_bright", "20.0"), ("exposure_speed_up", "3.0"),
         ("exposure_speed_down", "1.0"), ("calibration_constant", "16.0"), ("focal_distance", "1000.0"),
         ("blur_amount", "1.0"), ("blur_radius", "0.0"), ("min_fstop", "1.2"), ("slope", "0.88"), ("toe", "0.55"),
         ("shoulder", "0.26"), ("black_clip", "0.0"), ("white_clip", "0.04"), ("temp", "6500.0"), ("tint", "0.0"),
         ("chromatic_aberration_intensity", "0.0"), ("chromatic_aberration_offset", "0.0"),
+        ("whiteout_sensor_noise", "1.0"), ("whiteout_droplets", "0.0"), ("whiteout_dirt", "0.0"),
+        ("whiteout_ice", "0.0"),
     ]),
 )  # fmt: skip
-"""CARLA's rgb camera, and `counterfactual`, which is ours: "none", or the name of a twin (`scenarios.twins`)."""
+"""CARLA's rgb camera; `counterfactual` ("none", or the name of a twin: `scenarios.twins`) and `whiteout_*` are ours.
+
+`render.optics.settings` tells what each does, and which do nothing here. The limits of automatic exposure are wider
+than CARLA's 10 and 12, which would leave a real sunny day white and a night black.
+"""
 
 GNSS: tuple[Attribute, ...] = (
     SENSOR_TICK,

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from scenarios.instant import ActorState, Before, Instant, Pose, View
+from scenarios.lens_attributes import carried
 from scenarios.maps.world_map import WorldMap
 from scenarios.server.actors import Actor, Sensor, TrafficLight, Vehicle, Walker
 from scenarios.server.geometry import Vector, rotation, unrotate
@@ -202,7 +203,18 @@ def view_of(sensor: Sensor, world: World) -> View:
         fov=float(attributes["fov"]),
         attributes={name: value for name, value in sorted(attributes.items()) if name not in _NOT_OPTICS},
         hidden=frozenset({sensor.parent}) if inside else frozenset(),
+        velocity=_velocity(sensor, parent),
+        spin=(parent or sensor).angular_velocity,
     )
+
+
+def _velocity(sensor: Sensor, parent: Actor | None) -> tuple[float, float, float]:
+    """Of a camera that is fixed to its parent, CARLA's axes [m/s]; one on its own stands still."""
+    if parent is None:
+        return (0.0, 0.0, 0.0)
+    arm = [getattr(sensor.pose, axis) - getattr(parent.pose, axis) for axis in "xyz"]
+    x, y, z = carried(np.array(parent.velocity), np.array(parent.angular_velocity), np.array(arm))
+    return float(x), float(y), float(z)
 
 
 def _is_drawn(actor: Actor) -> bool:

@@ -14,6 +14,8 @@ from numpy import ndarray
 from perception.mask_codes import encode_normals, encode_ratio
 from scenarios.instant import Before, Instant, View
 
+LENS = ("lens_", "whiteout_lens", "whiteout_rolling")
+"""How attributes begin that decide where things are drawn."""
 DEPTH_RANGE = 1000.0
 """What CARLA's depth encoding ends at [m]."""
 
@@ -54,14 +56,20 @@ Message = tuple[int, bytes]
 def render(renderer: Any, instant: Instant, orders: Sequence[Order], newest: dict[int, Any]) -> list[Message]:
     """Take the pictures; cameras that stand at the same place and see the same share one shot.
 
-    `newest` is told each camera's shot by the camera's id.
+    `newest` knows each camera's shot before by the camera's id, and is told the new one. A colour camera goes on
+    adapting from its own shot before; label cameras that share its shot have no say in that.
     """
     shots: dict[Any, Any] = {}
     messages = []
-    for order, view in zip(orders, shared_views(orders), strict=True):
-        key = _hashable(view)
+    views = [(_hashable(view), view) for view in shared_views(orders)]
+    adapting: dict[Any, int] = {}
+    for order, (key, _) in zip(orders, views, strict=True):
+        if order.kind == "sensor.camera.rgb":
+            adapting.setdefault(key, order.sensor)
+    for order, (key, view) in zip(orders, views, strict=True):
         if key not in shots:
-            shots[key] = renderer.shoot(instant, view)
+            before = newest.get(adapting.get(key, order.sensor))
+            shots[key] = renderer.shoot(instant, view, before.adaptation if before is not None else None)
         newest[order.sensor] = shots[key]
         size = struct.pack("<IIf", view.width, view.height, view.fov)
         messages.append((order.stream, order.header + size + picture(order, shots[key]).tobytes()))
@@ -153,7 +161,7 @@ _CODES: dict[str, Callable[[Any], UInt8[ndarray, "height width 4"]]] = {
 
 
 def _place(view: View) -> tuple[Any, ...]:
-    lens = tuple(item for item in view.attributes.items() if item[0].startswith("lens_") and "flare" not in item[0])
+    lens = tuple(item for item in view.attributes.items() if item[0].startswith(LENS) and "flare" not in item[0])
     return (view.pose, view.width, view.height, view.fov, view.hidden, lens)
 
 

@@ -96,7 +96,7 @@ def test_a_sun_in_the_picture_whitens_it() -> None:
 
 def test_manual_exposure_follows_the_aperture() -> None:
     pictures = []
-    for fstop in ("2.0", "8.0"):
+    for fstop in ("8.0", "32.0"):
         attributes = {"exposure_mode": "manual", "fstop": fstop, "iso": "100", "shutter_speed": "200"}
         pictures.append(look("clear", at=view(48, 30, attributes=attributes)).rgb())
     assert brightness(pictures[1]) < 0.5 * brightness(pictures[0])
