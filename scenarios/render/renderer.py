@@ -110,7 +110,7 @@ class Renderer:
             scene.placement,
             scene.lamp_bits,
             self._tiles,
-            instant.weather.snow_cover,
+            instant.weather,
         )
         return scene, light, shader
 
