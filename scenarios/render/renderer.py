@@ -14,7 +14,9 @@ from numpy import ndarray
 from perception.errors import WhiteoutError
 from scenarios.instant import Instant, View
 from scenarios.maps.world_map import WorldMap
+from scenarios.render.banks import bank_height, bank_mesh
 from scenarios.render.frames import FLIP, camera_of
+from scenarios.render.geometry import Mesh
 from scenarios.render.lamps import LAMP_COLORS, lamps_of, scenery_bits, season_of
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import set_threads
@@ -69,10 +71,14 @@ class Renderer:
         self._tiles = Tiles(seed)
         self._placed: tuple[Instant, frozenset[int]] | None = None
         self._sky_of = lru_cache(maxsize=4)(self._make_sky)
+        self._banks_of = lru_cache(maxsize=1)(self._make_banks)
 
     def _make_sky(self, weather: Weather) -> tuple[Sky, Any]:
         sky = sky_of(weather, self.seed)
         return sky, texture(sky)
+
+    def _make_banks(self, height: float) -> Mesh | None:
+        return bank_mesh(self._world.lanes, height, self._table, self.seed)
 
     def shoot(self, instant: Instant, view: View) -> Shot:
         """Look at an instant; channels are rendered when they are asked for, and kept."""
@@ -91,6 +97,8 @@ class Renderer:
     def place(self, instant: Instant, view: View) -> Scene:
         """The scene with an instant's actors and weather in place; free where they are there already."""
         self._tiles.set_weather(instant.weather)
+        banks = bank_height(instant.weather.snow_banks)
+        self._scene.lay(self._banks_of(banks) if banks > 0 else None)
         if self._placed is None or self._placed[0] is not instant or self._placed[1] != view.hidden:
             actors = [actor for actor in instant.actors if actor.id not in view.hidden]
             self._scene.place(actors, scenery_bits(instant.weather), season_of(instant.weather))

@@ -137,7 +137,7 @@ class Shader:
         paved = dr.select(ground, film_kept, 0)
         seal = dr.clip(slope.w, 0, 1) * shown * paved * dr.select(painted, dr.fma(bare, 0.65, 0.35), 1)
         color = color * (1 - SEAL_DARKENS * seal)
-        roughness = dr.lerp(roughness, BITUMEN_ROUGHNESS, seal)
+        roughness, specular = dr.lerp(roughness, BITUMEN_ROUGHNESS, seal), dr.lerp(specular, 0.02, seal)
         color, leaf = self.tints.soiled(color, dr.select(ground, dr.clip(-slope.w, 0, 1), 0), paved, slope.z)
         lies = dr.select(ground, dr.clip((normal.z - 0.35) * 2.5, 0, 1), dr.clip((normal.z + 0.15) * 1.6, 0, 1))
         far = dr.select(tile == 1, 1 - 1 / (1 + dr.square(found.t / FIELD_FROM)), 0)
