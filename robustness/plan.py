@@ -14,8 +14,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from perception.errors import WhiteoutError
 from robustness.measures import METRICS
 from robustness.scenario_names import known_scenarios, known_weathers, suggestion
+from scenarios.weather import preset
 
 FILES = (".safetensors", ".py", ".xodr")
 """What the name of a model, a scenario or a map ends in if it is a file's."""
@@ -55,8 +57,14 @@ def _scenario(value: str) -> str:
 
 
 def _weather(value: str) -> str:
-    if value not in known_weathers():
-        raise ValueError(f"there is no weather {value!r}{suggestion(value, known_weathers())}")
+    name = value.partition("@")[0]
+    if name not in known_weathers():
+        raise ValueError(f"there is no weather {value!r}{suggestion(name, known_weathers())}")
+    if "@" in value:
+        try:
+            preset(value)
+        except WhiteoutError as error:
+            raise ValueError(str(error)) from error
     return value
 
 

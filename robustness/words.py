@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from robustness.conditions import WITHOUT_GLARE
 from robustness.plan import eps_value
 from robustness.summary import CriterionResult, Figure, Interval, Summary, Verdict
-from scenarios.weather import PRESETS, Weather
+from scenarios.weather import PRESETS, Weather, preset
 
 ORDER: tuple[Verdict, ...] = ("FAIL", "INCONCLUSIVE", "PASS")
 """Verdicts, worst first."""
@@ -42,6 +42,13 @@ WEATHER_WORDS: dict[str, str] = {
     "snow_packed": "packed and polished {:.0%}",
     "snow_tracks": "wheel tracks worn {:.0%}",
     "temperature": "{:g} °C",
+    "snow_depth": "snow {:g} m deep",
+    "snow_banks": "ploughed banks {:g} m high",
+    "slush": "slush {:.0%}",
+    "ice": "glaze of ice {:.0%}",
+    "salt": "salt stains {:.0%}",
+    "mud": "mud {:.0%}",
+    "leaves": "leaves {:.0%}",
 }
 """How the parameters of a weather read; the others are not worth a word."""
 
@@ -209,9 +216,9 @@ def where(condition: Mapping[str, str]) -> str:
 
 def weather_facts(name: str) -> str:
     """The parameters of a weather preset that differ from clear weather; "" for an unknown weather."""
-    if name not in PRESETS:
+    if name.partition("@")[0] not in PRESETS:
         return ""
-    plain, weather = Weather(), PRESETS[name]
+    plain, weather = Weather(), preset(name)
     differing = [key for key in WEATHER_WORDS if getattr(weather, key) != getattr(plain, key)]
     shown = differing or ["sun_altitude_angle", "cloudiness"]
     return ", ".join(WEATHER_WORDS[key].format(getattr(weather, key)) for key in shown)

@@ -61,11 +61,11 @@ class Extension:
         return reply[2] is None and isinstance(reply[3], list) and reply[3][0][0] == 1
 
     def set_road_state(self, state: Mapping[str, float]) -> dict[str, float]:
-        """Set some of `snow_cover`, `snow_packed`, `snow_tracks` (0 to 1) and `temperature` [deg C]; returns all."""
+        """Set some of what lies on the road, by the names in `weather.ROAD_STATE_RANGES`; returns all."""
         return dict(self._call("whiteout_set_road_state", {name: float(value) for name, value in state.items()}))
 
     def get_road_state(self) -> dict[str, float]:
-        """Snow and temperature by name."""
+        """Snow, dirt and temperature by name."""
         return dict(self._call("whiteout_get_road_state"))
 
     def surface(self, points: Float[ndarray, "n 3"] | Sequence[Sequence[float]]) -> Float[ndarray, "n"]:

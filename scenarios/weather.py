@@ -1,4 +1,4 @@
-"""Weather and road state: CARLA's fourteen numbers plus snow, and the named presets."""
+"""Weather and road state: CARLA's fourteen numbers plus what lies on the road, and the named presets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from perception.errors import WhiteoutError
+from scenarios.severities import CONDITIONS, PLAIN, SEVERITIES, fields_at
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,14 @@ class Weather:
         snow_packed: how far traffic has packed and polished the snow on the carriageway, 0 fresh powder to 1 icy.
         snow_tracks: how far the wheel tracks are worn down to the asphalt, 0 none to 1 bare.
         temperature: [deg C]; precipitation falls as snow at or below 0.
+        snow_depth: of untouched snow, beyond the thin layer that `snow_cover` alone stands for [m].
+        snow_age: days since the snow fell; its grains grow and it darkens [d].
+        slush: how far the snow on the carriageway is soaked with water, 0 to 1.
+        ice: share of the carriageway under a clear glaze, 0 to 1.
+        salt: how far dried salt stains the carriageway, 0 to 1.
+        mud: how far mud lies on the carriageway's sides, 0 to 1.
+        leaves: share of the verge under fallen leaves; some lie on the road, 0 to 1.
+        snow_banks: height of the ploughed banks along the road's edges [m].
     """
 
     cloudiness: float = 10.0
@@ -48,6 +57,14 @@ class Weather:
     snow_packed: float = 0.0
     snow_tracks: float = 0.0
     temperature: float = 15.0
+    snow_depth: float = 0.0
+    snow_age: float = 0.0
+    slush: float = 0.0
+    ice: float = 0.0
+    salt: float = 0.0
+    mud: float = 0.0
+    leaves: float = 0.0
+    snow_banks: float = 0.0
 
     def carla_values(self) -> list[float]:
         """The first fourteen numbers in CARLA's wire order."""
@@ -80,6 +97,14 @@ class Weather:
 
 CARLA_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(Weather))[:14]
 ROAD_STATE_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(Weather))[14:]
+ROAD_STATE_RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(ROAD_STATE_FIELDS, (0.0, 1.0)),
+    "temperature": (-60.0, 60.0),
+    "snow_depth": (0.0, 3.0),
+    "snow_age": (0.0, 365.0),
+    "snow_banks": (0.0, 3.0),
+}
+"""What the numbers that CARLA lacks may be."""
 
 _PERCENT = ("cloudiness", "precipitation", "precipitation_deposits", "wind_intensity", "fog_density", "wetness",
             "dust_storm")  # fmt: skip
@@ -93,52 +118,36 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 """What CARLA's documentation allows of its numbers; the azimuth may be any angle."""
 
-LOW_SUN_ALTITUDE = 7.0
-"""Sun height of the low-sun presets [deg]: above the horizon's haze, inside a forward camera's picture."""
-
 PRESETS: dict[str, Weather] = {
     "clear": Weather(),
-    "low-sun-dry": Weather(cloudiness=5.0, sun_altitude_angle=LOW_SUN_ALTITUDE),
-    "low-sun-wet": Weather(
-        cloudiness=5.0, sun_altitude_angle=LOW_SUN_ALTITUDE, wetness=80.0, precipitation_deposits=50.0
-    ),
-    "low-sun-snow": Weather(
-        cloudiness=5.0,
-        sun_altitude_angle=LOW_SUN_ALTITUDE,
-        snow_cover=0.9,
-        snow_packed=0.8,
-        snow_tracks=0.7,
-        temperature=-6.0,
-    ),
-    "overcast-snow": Weather(
-        cloudiness=95.0, sun_altitude_angle=30.0, snow_cover=0.9, snow_packed=0.8, snow_tracks=0.7, temperature=-6.0
-    ),
-    "snowfall": Weather(
-        cloudiness=100.0,
-        precipitation=60.0,
-        sun_altitude_angle=25.0,
-        fog_density=15.0,
-        snow_cover=0.8,
-        snow_packed=0.2,
-        snow_tracks=0.4,
-        temperature=-2.0,
-    ),
-    "rain": Weather(
-        cloudiness=95.0, precipitation=70.0, precipitation_deposits=60.0, wetness=90.0, sun_altitude_angle=35.0
-    ),
-    "fog": Weather(cloudiness=80.0, fog_density=60.0, wetness=20.0, sun_altitude_angle=30.0),
-    "night": Weather(cloudiness=20.0, sun_altitude_angle=-30.0),
+    **{name: Weather(**fields_at(steps, PLAIN)) for name, steps in CONDITIONS.items()},
 }
-"""Named weathers; a scenario turns the sun of a `low-sun-*` preset to stand ahead of its ego vehicle."""
+"""Named weathers at severity 3; a scenario turns the sun of a `low-sun-*` one to stand ahead of its ego vehicle."""
 
 
-def preset(name: str, sun_azimuth_angle: float | None = None) -> Weather:
-    """The weather called `name`, its sun turned to `sun_azimuth_angle` [deg] if given.
+def preset(name: str, sun_azimuth_angle: float | None = None, severity: int | None = None) -> Weather:
+    """A named weather.
+
+    Args:
+        name: of a preset, such as "low-sun-snow", or with a severity behind it, "low-sun-snow@5".
+        sun_azimuth_angle: where to turn the sun [deg].
+        severity: 1 mild to 5 worst; None takes the name's own, else 3. "clear" has none.
 
     Raises:
-        WhiteoutError: no preset of that name.
+        WhiteoutError: no preset of that name or no such severity.
     """
-    if name not in PRESETS:
+    plain, _, step = name.partition("@")
+    if plain not in PRESETS:
         raise WhiteoutError(f"there is no weather {name!r}; the presets are {', '.join(PRESETS)}")
-    weather = PRESETS[name]
+    chosen = severity if severity is not None else (step if "@" in name else PLAIN)
+    weather = PRESETS[plain] if chosen == PLAIN and "@" not in name else _stepped(plain, chosen)
     return weather if sun_azimuth_angle is None else replace(weather, sun_azimuth_angle=float(sun_azimuth_angle))
+
+
+def _stepped(name: str, severity: int | str) -> Weather:
+    """The preset `name` at a severity."""
+    if name not in CONDITIONS:
+        raise WhiteoutError(f"the weather {name!r} has no severities; write it without {severity!r}")
+    if str(severity) not in {str(step) for step in SEVERITIES}:
+        raise WhiteoutError(f"the weather {name!r} has no severity {severity!r}; write {name}@1 to {name}@5")
+    return Weather(**fields_at(CONDITIONS[name], int(severity)))

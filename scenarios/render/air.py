@@ -1,4 +1,4 @@
-"""The air between camera and scene: fog and haze by distance, rain and snow in the air."""
+"""The air between camera and scene: fog and haze by distance and height, rain and snow in the air, spray."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from perception.camera import Camera
-from scenarios.instant import Instant
+from scenarios.instant import ActorState, Instant
+from scenarios.render.frames import pose_matrix
 from scenarios.render.precipitation import opacity
 from scenarios.render.sky import Sky
+from scenarios.render.spray import spray
 from scenarios.weather import Weather
 
 VISIBILITY_AT_FULL_FOG = 30.0
@@ -27,39 +29,110 @@ def extinction(weather: Weather) -> float:
     return float(KOSCHMIEDER / visibility + falling)
 
 
+FARTHEST = 4000.0
+"""Length of a look into the sky [m], as far as fog goes."""
+EYE = 1.5
+"""Fog that falls off with height is as dense as it is named this far below the camera [m]."""
+FORWARD = 0.8
+"""Asymmetry of fog droplets' scattering in Henyey and Greenstein's (1941) phase function: a glow around the sun."""
+ABOARD = 3.0
+"""A camera this near the middle of a vehicle rides on it [m]."""
+
+
 @dataclass(frozen=True, eq=False)
 class Air:
-    """The air of one picture: how it dims, what it adds, and what falls through it.
+    """The air of one picture: how it dims, what it adds, and what falls or flies through it.
 
     Attributes:
         extinction: [1/m].
         start: where the fog begins [m].
-        glow: radiance of infinitely thick air.
+        rise: height that a look through each pixel gains with each metre of depth, None for fog of even density.
+        falloff: of the fog with height [1/m].
+        glow: radiance of infinitely thick air, the same everywhere or of each pixel.
         drops: what falls: opacity of each pixel.
         drop_light: radiance of what falls.
+        spray: optical thickness of what wheels throw up, of each pixel.
     """
 
     extinction: float
     start: float
-    glow: Float[ndarray, "3"]
+    rise: Float[ndarray, "height width"] | None
+    falloff: float
+    glow: Float[ndarray, "3"] | Float[ndarray, "height width 3"]
     drops: Float32[ndarray, "height width"]
     drop_light: Float[ndarray, "3"]
+    spray: Float32[ndarray, "height width"]
 
     @classmethod
-    def of(cls, instant: Instant, sky: Sky, camera: Camera, depth: Float32[ndarray, "height width"], seed: int) -> Air:
-        """The air in an instant; the same frame shows the same drops."""
+    def of(
+        cls,
+        instant: Instant,
+        sky: Sky,
+        camera: Camera,
+        depth: Float32[ndarray, "height width"],
+        seed: int,
+        hidden: frozenset[int] = frozenset(),
+    ) -> Air:
+        """The air in an instant; the same frame shows the same drops. Actors that are `hidden` throw no spray."""
         weather = instant.weather
-        drops = opacity(weather, camera, depth, seed)
-        return cls(extinction(weather), weather.fog_distance, sky.horizon, drops, sky.horizon * 1.25)
+        drops = opacity(weather, camera, depth, seed, velocity_of(camera, instant.actors))
+        glow = sky.horizon
+        if weather.fog_density > 0 and sky.sun_irradiance.any():
+            glow = glow + _sun_glow(camera, sky)
+        rise = _looks(camera)[..., 2] if weather.fog_falloff > 0 and weather.fog_density > 0 else None
+        thrown = spray(instant, camera, depth, hidden)
+        return cls(
+            extinction(weather), weather.fog_distance, rise, weather.fog_falloff, glow, drops, sky.horizon * 1.25, thrown
+        )
 
     def through(
         self, radiance: Float[ndarray, "height width 3"], depth: Float[ndarray, "height width"]
     ) -> Float32[ndarray, "height width 3"]:
         """The scene's radiance as it arrives at the camera (Koschmieder's law)."""
-        path = np.clip(np.where(np.isfinite(depth), depth, 4000.0) - self.start, 0, None)
+        path = np.clip(np.where(np.isfinite(depth), depth, FARTHEST) - self.start, 0, None)
+        if self.rise is not None:
+            path = _through_layer(path, self.rise, self.falloff)
         kept = np.exp(-self.extinction * path.astype(np.float32))[..., None]
         seen = radiance.astype(np.float32) * kept + self.glow.astype(np.float32) * (1 - kept)
+        light = self.drop_light.astype(np.float32)
+        if self.spray.any():
+            kept = np.exp(-self.spray)[..., None]
+            seen = seen * kept + 0.8 * light * (1 - kept)
         if self.drops.any():
             opacity = self.drops[..., None]
-            seen = seen * (1 - opacity) + self.drop_light.astype(np.float32) * opacity
+            seen = seen * (1 - opacity) + light * opacity
         return np.asarray(seen, np.float32)
+
+
+def velocity_of(camera: Camera, actors: tuple[ActorState, ...]) -> Float[ndarray, "3"]:
+    """Velocity of the vehicle that a camera rides on, renderer axes [m/s]; zero if it stands beside the road."""
+    for actor in actors:
+        matrix = pose_matrix(actor.pose)
+        if actor.blueprint.startswith("vehicle.") and np.linalg.norm(matrix[:3, 3] - camera.position) < ABOARD:
+            return np.asarray(matrix[:3, 0] * actor.speed)
+    return np.zeros(3)
+
+
+def _looks(camera: Camera) -> Float[ndarray, "height width 3"]:
+    """Direction through each pixel, renderer axes, as long as it gains a metre of depth."""
+    x = (np.arange(camera.width) + 0.5 - camera.intrinsics[0, 2]) / camera.intrinsics[0, 0]
+    y = (np.arange(camera.height) + 0.5 - camera.intrinsics[1, 2]) / camera.intrinsics[1, 1]
+    right, down, forward = camera.camera_to_world[:3, :3].T
+    return np.asarray(x[None, :, None] * right + y[:, None, None] * down + forward)
+
+
+def _through_layer(
+    path: Float[ndarray, "height width"], rise: Float[ndarray, "height width"], falloff: float
+) -> Float[ndarray, "height width"]:
+    """Length of a path through even fog that dims as much as `path` through fog that thins out with height."""
+    gained = falloff * rise * path
+    share = np.where(np.abs(gained) < 1e-4, 1 - gained / 2, -np.expm1(-gained) / np.where(gained == 0, 1, gained))
+    return np.asarray(path * np.exp(-falloff * EYE) * np.minimum(share, 1e4))
+
+
+def _sun_glow(camera: Camera, sky: Sky) -> Float[ndarray, "height width 3"]:
+    """Sunlight that fog scatters once into each pixel, were it infinitely thick."""
+    look = _looks(camera)
+    cosine = (look @ sky.sun) / np.linalg.norm(look, axis=-1)
+    phase = (1 - FORWARD**2) / (4 * np.pi * (1 + FORWARD**2 - 2 * FORWARD * cosine) ** 1.5)
+    return np.asarray(phase[..., None] * sky.sun_irradiance)

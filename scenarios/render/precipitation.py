@@ -1,4 +1,8 @@
-"""Rain and snow in the air before the camera: streaks and flakes, drawn layer by layer with distance."""
+"""Rain and snow in the air before the camera: streaks and flakes, drawn layer by layer with distance.
+
+Each drop is a point in space that moves through the picture while the shutter is open: down by its own fall, sideways
+with the wind, and towards the camera by the camera's own speed.
+"""
 
 from __future__ import annotations
 
@@ -18,43 +22,71 @@ RAIN_SPEED, SNOW_SPEED = 8.0, 1.3
 RAIN_SIZE, SNOW_SIZE = 0.004, 0.011
 PER_VOLUME = {"rain": 5.0, "snow": 30.0}
 """Drops and flakes a cubic metre at 100 % that are large enough to be seen one by one."""
+WIND = np.array([3.2, 2.4, 0.0])
+"""Wind at 100 % [m/s], renderer axes: CARLA gives its strength and no direction."""
+NEAREST = 0.3
+"""A drop that comes nearer than this during the exposure is drawn up to here [m]."""
 
 
 def opacity(
-    weather: Weather, camera: Camera, depth: Float[ndarray, "height width"], seed: int
+    weather: Weather,
+    camera: Camera,
+    depth: Float[ndarray, "height width"],
+    seed: int,
+    velocity: Float[ndarray, "3"] | None = None,
 ) -> Float32[ndarray, "height width"]:
-    """How far what falls hides each pixel, 0 to 1; the same seed gives the same drops."""
+    """How far what falls hides each pixel, 0 to 1; the same seed gives the same drops.
+
+    Args:
+        weather: rain or snow, and the wind.
+        camera: where it is seen from.
+        depth: what hides the drops behind it [m].
+        seed: of the drops.
+        velocity: of the camera, renderer axes [m/s]; None stands.
+    """
     clear = np.ones((camera.height, camera.width), np.float32)
     if weather.precipitation <= 0:
         return 1 - clear
     rng = np.random.default_rng([seed, 23])
     snow = weather.temperature <= 0
     focal = float(camera.intrinsics[0, 0])
+    fall = np.array([0.0, 0.0, -(SNOW_SPEED if snow else RAIN_SPEED)])
+    moving = fall + WIND * weather.wind_intensity / 100 - (np.zeros(3) if velocity is None else velocity)
+    drift = camera.camera_to_world[:3, :3].T @ moving
     edges = np.array([0.8, *np.sqrt(np.array(LAYERS[:-1]) * LAYERS[1:]), 28.0])
     for distance, near, far in zip(LAYERS, edges[:-1], edges[1:], strict=True):
         volume = (far**3 - near**3) / 3 * camera.width * camera.height / focal**2
         count = int(volume * PER_VOLUME["snow" if snow else "rain"] * weather.precipitation / 100)
-        layer = _layer(camera, min(count, 6000), distance, weather, snow, rng)
+        layer = _layer(camera, min(count, 6000), distance, drift, snow, rng)
         clear *= 1 - layer * (depth > distance)
     return 1 - clear
 
 
 def _layer(
-    camera: Camera, count: int, distance: float, weather: Weather, snow: bool, rng: np.random.Generator
+    camera: Camera, count: int, distance: float, drift: Float[ndarray, "3"], snow: bool, rng: np.random.Generator
 ) -> Float32[ndarray, "height width"]:
+    """One layer; `drift` is the drops' mean velocity in camera axes (x right, y down, z forward) [m/s]."""
     scale = float(camera.intrinsics[0, 0]) / distance
     size = (SNOW_SIZE if snow else RAIN_SIZE) * scale
-    wind = weather.wind_intensity / 100 * 4
-    fall = (SNOW_SPEED if snow else RAIN_SPEED) * EXPOSURE_TIME * scale
     blur = max(0.0, size - 1) * 0.25 + (1.2 if distance < 2 else 0.0)
     picture = np.zeros((camera.height, camera.width), np.uint8)
     starts = rng.uniform((-20, -20), (camera.width + 20, camera.height + 20), (count, 2))
-    drift = rng.normal(wind * EXPOSURE_TIME * scale, 0.3 * fall + 0.1, count)
+    ends = streak_ends(camera, starts, distance, drift + rng.normal(0, 0.3, (count, 3)))
     sizes = np.maximum(size * rng.uniform(0.5, 1.3, count), 1.0)
-    ends = starts + np.column_stack([drift, np.full(count, fall)])
     for start, end, width in zip(starts, ends, sizes, strict=True):
         a, b = ((int(p[0] * 16), int(p[1] * 16)) for p in (start, end))
         cv2.line(picture, a, b, 255, max(1, round(float(width))), cv2.LINE_AA, 4)
     faint = min(1.0, size) * (0.85 if snow else 0.22)
     layer = picture.astype(np.float32) / 255 * faint
     return cv2.GaussianBlur(layer, (0, 0), blur) if blur > 0.3 else layer
+
+
+def streak_ends(
+    camera: Camera, starts: Float[ndarray, "n 2"], distance: float, velocity: Float[ndarray, "n 3"]
+) -> Float[ndarray, "n 2"]:
+    """Where drops that are seen at `starts` [px], `distance` metres away, stand when the shutter closes [px]."""
+    focal = np.array([camera.intrinsics[0, 0], camera.intrinsics[1, 1]])
+    middle = np.array([camera.intrinsics[0, 2], camera.intrinsics[1, 2]])
+    points = np.column_stack([(starts - middle) / focal * distance, np.full(len(starts), distance)])
+    moved = points + velocity * EXPOSURE_TIME
+    return np.asarray(moved[:, :2] / np.maximum(moved[:, 2:], NEAREST) * focal + middle)

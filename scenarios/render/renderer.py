@@ -16,7 +16,9 @@ from numpy import ndarray
 from perception.errors import WhiteoutError
 from scenarios.instant import ActorState, Instant, View
 from scenarios.maps.world_map import WorldMap
+from scenarios.render.banks import bank_height, bank_mesh
 from scenarios.render.frames import FLIP, camera_of
+from scenarios.render.geometry import Mesh
 from scenarios.render.lamps import LAMP_COLORS, lamps_of, scenery_bits, season_of
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import set_threads
@@ -73,9 +75,10 @@ class Renderer:
         self._finder = LaneFinder(self._world.lanes)
         self._scene = Scene(self._world.meshes, self._world.standing, self._table)
         self._tiles = Tiles(seed)
-        self._placed: tuple[tuple[ActorState, ...], frozenset[int], int, str] | None = None
+        self._placed: tuple[tuple[ActorState, ...], frozenset[int], int, str, float] | None = None
         self._sky_of = lru_cache(maxsize=SKIES)(self._make_sky)
         self._tiles_of = lru_cache(maxsize=GROUNDS)(self._lay_tiles)
+        self._banks_of = lru_cache(maxsize=1)(self._make_banks)
 
     def _make_sky(self, weather: Weather) -> tuple[Sky, Any]:
         sky = sky_of(weather, self.seed)
@@ -86,6 +89,9 @@ class Renderer:
         tiles = copy(self._tiles)
         tiles.set_weather(weather)
         return tiles
+
+    def _make_banks(self, height: float) -> Mesh | None:
+        return bank_mesh(self._world.lanes, height, self._table, self.seed)
 
     def shoot(self, instant: Instant, view: View, earlier: Adaptation | None = None) -> Shot:
         """Look at an instant; channels are rendered when they are asked for, and kept.
@@ -107,11 +113,14 @@ class Renderer:
         return self._sky_of(air_of(weather))[0]
 
     def place(self, instant: Instant, view: View) -> Scene:
-        """The scene with an instant's actors in place; free where they are there already."""
-        actors, lamps, season = instant.actors, scenery_bits(instant.weather), season_of(instant.weather)
-        if self._placed is None or self._placed[0] is not actors or self._placed[1:] != (view.hidden, lamps, season):
+        """The scene with an instant's actors and snow banks in place; free where they are there already."""
+        weather, actors = instant.weather, instant.actors
+        lamps, season, banks = scenery_bits(weather), season_of(weather), bank_height(weather.snow_banks)
+        wanted = (view.hidden, lamps, season, banks)
+        if self._placed is None or self._placed[0] is not actors or self._placed[1:] != wanted:
+            self._scene.lay(self._banks_of(banks) if banks > 0 else None)
             self._scene.place([actor for actor in actors if actor.id not in view.hidden], lamps, season)
-            self._placed = (actors, view.hidden, lamps, season)
+            self._placed = (actors, *wanted)
         return self._scene
 
     def prepare(self, instant: Instant, view: View) -> tuple[Scene, Light, Shader]:
@@ -127,7 +136,7 @@ class Renderer:
             scene.placement,
             scene.lamp_bits,
             self._tiles_of(ground_of(instant.weather)),
-            instant.weather.snow_cover,
+            instant.weather,
         )
         return scene, light, shader
 

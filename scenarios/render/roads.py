@@ -14,7 +14,8 @@ from numpy import ndarray
 from scenarios.render.frames import FLIP
 from scenarios.render.geometry import Mesh, mesh
 from scenarios.render.materials import MaterialTable
-from scenarios.render.surface import LANES_IN_TILE, TILES
+from scenarios.render.pavement import LANES_IN_TILE
+from scenarios.render.surface import TILES
 
 STEP = 1.5
 """Distance between samples along a lane [m]."""

@@ -39,6 +39,7 @@ class Scene:
             for j, matrix in enumerate(item.matrices)
         }
         self._season = ""
+        self._laid: Mesh | None = None
         self._in_use: set[str] = set()
         self.matrices: dict[int, list[tuple[Mesh, Float[ndarray, "4 4"]]]] = {}
         self.actor_of_instance: Int32[ndarray, "n"] = np.zeros(1, np.int32)
@@ -62,6 +63,19 @@ class Scene:
                     self._put(name, matrix if item.season == season else PARKED)
             self._season = season
         self._move(actors, chosen, scenery_lamps)
+
+    def lay(self, mesh: Mesh | None) -> None:
+        """Add one mesh to the static world instead of the one added before; free where it lies there already."""
+        if mesh is self._laid:
+            return
+        self._standing = [item for item in self._standing if item.mesh is not self._laid]
+        self._static.pop("laid", None)
+        if mesh is not None:
+            item = Standing(mesh, [np.eye(4)])
+            self._standing.append(item)
+            self._static["laid"] = (self._instance(mesh, np.eye(4)), item, np.eye(4))
+        self._laid = mesh
+        self._build({key: len(slots) for key, slots in self._slots.items()})
 
     def _move(self, actors: list[ActorState], chosen: dict[int, Slot], scenery_lamps: int) -> None:
         placement, bits = self._rest.copy(), np.full(self._count, scenery_lamps, np.uint32)

@@ -16,7 +16,11 @@ from numpy import ndarray
 from scenarios.render.geometry import Buffers
 from scenarios.render.materials import ASPHALT_COLOR, COLUMNS
 from scenarios.render.mitsuba_setup import dr, mi
-from scenarios.render.surface import FRESH_SNOW, ICE_ROUGHNESS, SNOW_ROUGHNESS, TILES, Tiles
+from scenarios.render.pavement import GRAIN_CONTRAST, SEAL_DARKENS, SEAL_SHOWN
+from scenarios.render.snow import anisotropy
+from scenarios.render.surface import TILES, Tiles
+from scenarios.render.tints import Tints
+from scenarios.weather import Weather
 
 
 @dataclass(eq=False)
@@ -31,6 +35,8 @@ class Hit:
     mirror: Any
     alpha: Any
     coat: Any
+    snow: Any
+    beads: Any
     ground: Any
     lamp: Any
     instance: Any
@@ -44,13 +50,13 @@ class Shader:
 
     def __init__(
         self,
-        buffers: Buffers,
+        buffers: Buffers | None,
         rows: Float32[ndarray, "n 16"],
         first_face: Any,
         placement: Any,
         lamp_bits: Any,
         tiles: Tiles,
-        dusting: float,
+        weather: Weather,
     ) -> None:
         self.buffers = buffers
         self.rows = mi.Float(np.ascontiguousarray(rows).ravel())
@@ -58,7 +64,8 @@ class Shader:
         self.placement = placement
         self.lamp_bits = lamp_bits
         self.tiles = tiles
-        self.dusting = dr.opaque(mi.Float, dusting)
+        self.dusting = dr.opaque(mi.Float, weather.snow_cover)
+        self.tints = Tints.of(weather)
 
     def shade(self, ray: Any, found: Any, active: Any) -> Hit:
         """Shade what `ray` met; `found` is Mitsuba's preliminary intersection."""
@@ -98,9 +105,9 @@ class Shader:
         along = _unit(along - normal * dr.dot(along, normal))
         across = dr.select(laned, (edge2 * du1.x - edge1 * du2.x) / determinant, mi.Vector3f(0, 1, 0))
         across = _unit(across - normal * dr.dot(across, normal))
-        return self._layers(ray, found, point, geometric, normal, along, across, row, tile, place, instance, active)
+        return self.layers(ray, found, point, geometric, normal, along, across, row, tile, place, instance, active)
 
-    def _layers(
+    def layers(
         self,
         ray: Any,
         found: Any,
@@ -115,30 +122,41 @@ class Shader:
         instance: Any,
         active: Any,
     ) -> Hit:
+        """The layers at points whose place, axes, material row and tile are known."""
         look, slope = self.tiles.lookup(tile, place, active)
         near = 1 / (1 + dr.square(found.t / SMOOTH_FROM))
-        detail, cover, polish, film = look.x * near, look.y, look.z, look.w
+        stretch, shown = stretches(place.x, tile == 0)
+        detail, cover, polish, film = look.x * near + stretch, look.y, look.z, look.w
         color, roughness = mi.Color3f(row[0].x, row[0].y, row[0].z), row[0].w
         specular, metallic, coat, grain = row[1].x, row[1].y, row[1].z, row[1].w
         snow_kept, film_kept, ground, wear = row[2].x, row[2].y, row[2].z > 0.5, row[2].w
-        asphalt = mi.Color3f(*ASPHALT_COLOR) * (1 + 0.35 * detail)
-        bare = dr.clip((detail * 0.4 + slope.z * 0.5 - 1.15 + wear) * 4, 0, 1) * dr.select(wear > 0, 1.0, 0.0)
+        painted = wear > 0
+        asphalt = mi.Color3f(*ASPHALT_COLOR) * (1 + GRAIN_CONTRAST * detail)
+        bare = dr.clip((detail * 0.4 + slope.z * 0.5 - 1.15 + wear) * 4, 0, 1) * dr.select(painted, 1.0, 0.0)
         color = dr.lerp(dr.maximum(color * (1 + grain * detail), 0), asphalt, bare)
+        paved = dr.select(ground, film_kept, 0)
+        seal = dr.clip(slope.w, 0, 1) * shown * paved * dr.select(painted, dr.fma(bare, 0.65, 0.35), 1)
+        color = color * (1 - SEAL_DARKENS * seal)
+        roughness, specular = dr.lerp(roughness, BITUMEN_ROUGHNESS, seal), dr.lerp(specular, 0.02, seal)
+        color, leaf = self.tints.soiled(color, dr.select(ground, dr.clip(-slope.w, 0, 1), 0), paved, slope.z)
         lies = dr.select(ground, dr.clip((normal.z - 0.35) * 2.5, 0, 1), dr.clip((normal.z + 0.15) * 1.6, 0, 1))
         far = dr.select(tile == 1, 1 - 1 / (1 + dr.square(found.t / FIELD_FROM)), 0)
         cover = dr.lerp(cover, dr.clip(self.dusting * 1.06, 0, 1), far)
         dust = dr.clip((self.dusting * snow_kept + slope.z * 0.35 - 0.38) * 5, 0, 1)
         covered = dr.select(ground, cover * dr.minimum(snow_kept * (1.2 - 0.2 * detail), 1), dust) * lies
         covered = dr.select(snow_kept > 0, covered, 0)
-        wet = film * film_kept * lies
-        color = dr.lerp(color, color * 0.5, wet)
-        roughness = dr.lerp(roughness, 0.12, dr.clip(wet, 0, 1))
+        wet = film * film_kept * lies * (1 - 0.6 * leaf)
+        color = self.tints.glazed(dr.lerp(color, color * 0.5, wet), wet)
+        roughness = dr.lerp(roughness, 0.12 + 0.1 * self.tints.ice, dr.clip(wet, 0, 1))
         specular = dr.lerp(specular, 0.02, wet)
-        slush = 1 - 0.55 * covered * (1 - covered) * 4 * dr.select(ground, 0.45, 0)
-        white = mi.Color3f(*FRESH_SNOW) * (1 + 0.06 * detail) * (1 - 0.2 * polish) * slush
+        edge = 1 - 0.55 * covered * (1 - covered) * 4 * dr.select(ground, 0.45, 0)
+        soaked = self.tints.slush * dr.select(tile == 1, 0.25, 1)
+        white = self.tints.snow * (1 + 0.06 * detail) * (1 - 0.2 * polish) * edge
+        white = dr.lerp(white, self.tints.soaked * (1 + 0.25 * slope.z), soaked)
         color = dr.lerp(color, white, covered)
-        roughness = dr.lerp(roughness, dr.lerp(SNOW_ROUGHNESS, ICE_ROUGHNESS, polish), covered)
-        specular = dr.lerp(specular, dr.lerp(0.01, 0.02, polish), covered)
+        packed = dr.lerp(SNOW_ROUGHNESS, ICE_ROUGHNESS, dr.maximum(polish, 0.8 * soaked))
+        roughness = dr.lerp(roughness, packed, covered)
+        specular = dr.lerp(specular, dr.lerp(0.01, 0.02, dr.maximum(polish, soaked)), covered)
         bump = dr.select(ground, 1.0, 0.0) * lies
         normal = dr.normalize(normal - (along * slope.x + across * slope.y) * bump * dr.maximum(near, 0.35))
         facing = -ray.d
@@ -155,6 +173,8 @@ class Shader:
             mirror=dr.lerp(mi.Color3f(specular), color, metallic),
             alpha=dr.square(dr.maximum(roughness, 0.05)),
             coat=coat * kept,
+            snow=dr.select(ground, covered * (1 - 0.7 * polish) * (1 - soaked), 0),
+            beads=dr.select(painted, (1 - bare) * kept * dr.clip(1 - 1.6 * wet, 0, 1), 0),
             ground=ground,
             lamp=mi.UInt32(row[3].x),
             instance=instance,
@@ -166,10 +186,34 @@ def _unit(v: Any) -> Any:
 
 
 COAT_ALPHA = 0.005
+SNOW_ROUGHNESS = 0.9
+ICE_ROUGHNESS = 0.24
+BITUMEN_ROUGHNESS = 0.6
+"""Of the smooth skin of poured bitumen, beside the grain's 0.78."""
 SMOOTH_FROM = 70.0
 """Distance at which grain has lost half its contrast [m]: it is far below a pixel there."""
 FIELD_FROM = 130.0
 """Distance at which bare patches of the fields have lost half their contrast [m]."""
+
+
+def stretches(u: Any, laned: Any) -> tuple[Any, Any]:
+    """What changes along a road from one quarter of a tile to the next: tone of the asphalt, share of seams that show.
+
+    Drawn from the number of the quarter since the road's start, so that the repeating tile is not seen to repeat.
+    """
+    quarter = dr.floor(u * 4)
+    share = u * 4 - quarter
+    smooth = dr.square(share) * (3 - 2 * share)
+    chance = dr.lerp(_chance(quarter), _chance(quarter + 1), smooth)
+    shown = dr.clip((chance - 0.5) * 5 + SEAL_SHOWN, 0, 1)
+    return dr.select(laned, 0.36 * (chance - 0.5), 0), dr.select(laned, shown, 0.6)
+
+
+def _chance(number: Any) -> Any:
+    """A number in [0, 1) drawn from a whole number (Jarzynski and Olano 2020, "Hash functions for GPU rendering": PCG)."""
+    state = mi.UInt32(mi.Int32(number)) * 747796405 + 2891336453
+    word = ((state >> ((state >> 28) + 4)) ^ state) * 277803737
+    return mi.Float(((word >> 22) ^ word) >> 8) * (1 / (1 << 24))
 
 
 def _ggx(alpha: Any, view: Any, light: Any) -> tuple[Any, Any, Any]:
@@ -198,6 +242,7 @@ def scatter(hit: Hit, light: Any) -> tuple[Any, Any]:
     coat = hit.coat * _schlick(mi.Float(0.04), cosine)
     gloss = (fresnel * lobe * (1 - coat) + coat * coat_lobe) * light.z
     matte = hit.albedo * (1 - fresnel) * (1 - coat) * dr.inv_pi * light.z
+    matte = matte * dr.lerp(1.0, anisotropy(hit.viewer, light), hit.snow)
     return dr.select(above, matte, 0), dr.select(above, gloss, 0)
 
 

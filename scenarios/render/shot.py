@@ -188,7 +188,7 @@ class Shot:
     @cached_property
     def _air(self) -> Air:
         seed = self._renderer.seed_of(self.instant, self.view)
-        return Air.of(self.instant, self._sky, self.camera, self._depth, seed)
+        return Air.of(self.instant, self._sky, self.camera, self._depth, seed, self.view.hidden)
 
     @cached_property
     def _seen(self) -> Float32[ndarray, "height width 3"]:

@@ -1,4 +1,4 @@
-"""What lies on the ground: three repeating tiles of grain, snow cover, polish and water, and their slopes.
+"""What lies on the ground in a weather: three repeating tiles of grain, snow cover, polish and water, and their slopes.
 
 Lanes carry a tile in lane coordinates, so that wheel tracks follow the lane; verges and junctions carry tiles laid flat
 over the world. One array says both how the ground looks and how much of a marking shows, so labels and picture agree.
@@ -6,7 +6,6 @@ over the world. One array says both how the ground looks and how much of a marki
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,25 +13,16 @@ from jaxtyping import Float, Float32, Int
 from numpy import ndarray
 
 from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.pavement import (
+    LANE_WIDTH,
+    LANES_IN_TILE,
+    Pattern,
+    TileSize,
+    flat_pattern,
+    lane_pattern,
+    step,
+)
 from scenarios.weather import Weather
-
-FRESH_SNOW = (0.83, 0.855, 0.88)
-SNOW_ROUGHNESS = 0.9
-ICE_ROUGHNESS = 0.24
-LANES_IN_TILE = 4
-LANE_WIDTH = 3.5
-"""Nominal width [m]: in a lane of another width the tile is stretched."""
-
-
-@dataclass(frozen=True)
-class TileSize:
-    """Extent [m] and texels of a tile: `length` along the lane (or world x), `width` across (or world y)."""
-
-    length: float
-    width: float
-    columns: int
-    rows: int
-
 
 TILES = (
     TileSize(64.0, LANES_IN_TILE * LANE_WIDTH, 2048, 512),
@@ -40,103 +30,104 @@ TILES = (
     TileSize(23.0, 23.0, 1024, 1024),
 )
 """Lane, verge, junction."""
-
-
-def noise(size: TileSize, along: float, across: float, rng: np.random.Generator) -> Float32[ndarray, "rows columns"]:
-    """Periodic Gaussian noise of unit variance whose blots are `along` x `across` metres large."""
-    white = np.fft.rfft2(rng.standard_normal((size.rows, size.columns)))
-    fx = np.fft.rfftfreq(size.columns, size.length / size.columns)[None, :]
-    fy = np.fft.fftfreq(size.rows, size.width / size.rows)[:, None]
-    field = np.fft.irfft2(white * np.exp(-2 * ((fx * along) ** 2 + (fy * across) ** 2)), s=(size.rows, size.columns))
-    field -= field.mean()
-    return np.asarray(field / field.std(), np.float32)
-
-
-def step(low: float, high: float, value: Float[ndarray, "..."]) -> Float[ndarray, "..."]:
-    """Smooth step from 0 at `low` to 1 at `high`."""
-    x = np.clip((value - low) / (high - low), 0, 1)
-    return x * x * (3 - 2 * x)
-
-
-@dataclass(frozen=True, eq=False)
-class Pattern:
-    """What of a tile stays the same in all weathers: noise fields and how much traffic rolls where."""
-
-    grain: Float[ndarray, "rows columns"]
-    fine: Float[ndarray, "rows columns"]
-    streaks: Float[ndarray, "rows columns"]
-    blots: Float[ndarray, "rows columns"]
-    dunes: Float[ndarray, "rows columns"]
-    traffic: Float[ndarray, "rows columns"]
-    tracks: Float[ndarray, "rows columns"]
-
-
-def lane_pattern(size: TileSize, rng: np.random.Generator) -> Pattern:
-    """Lane tile: two wheel tracks 1.7 m apart in each lane, wandering a little, with long streaks along them."""
-    wander = noise(size, 12.0, 3.0, rng) * 0.09
-    lateral = (np.arange(size.rows)[:, None] + 0.5) / size.rows * size.width
-    within = np.mod(lateral + wander, LANE_WIDTH) - LANE_WIDTH / 2
-    tracks = np.exp(-(((np.abs(within) - 0.85) / 0.36) ** 2))
-    middle = np.exp(-((within / 0.75) ** 2))
-    border = step(1.15, 1.5, np.abs(within))
-    traffic = np.clip(tracks + 0.42 * middle + 0.5 * border, 0, 1)
-    streaks = 0.6 * noise(size, 5.0, 0.06, rng) + 0.8 * noise(size, 2.5, 0.16, rng)
-    return Pattern(
-        *_grain(size, rng),
-        streaks,
-        0.8 * noise(size, 1.6, 0.35, rng) + 0.6 * noise(size, 6.0, 1.1, rng),
-        noise(size, 0.5, 0.22, rng),
-        traffic,
-        tracks,
-    )
-
-
-def flat_pattern(size: TileSize, traffic: float, rng: np.random.Generator) -> Pattern:
-    """Verge or junction tile: no direction, the same `traffic` everywhere."""
-    streaks = 0.7 * noise(size, 0.5, 0.5, rng) + 0.7 * noise(size, 1.6, 1.6, rng)
-    even = np.full((size.rows, size.columns), traffic)
-    return Pattern(
-        *_grain(size, rng), streaks, noise(size, 2.0, 2.0, rng), noise(size, 0.6, 0.6, rng), even, even * 0.6
-    )
-
-
-def _grain(size: TileSize, rng: np.random.Generator) -> tuple[Float[ndarray, "r c"], Float[ndarray, "r c"]]:
-    fine = noise(size, 0.012, 0.012, rng)
-    grain = 0.62 * fine + 0.22 * noise(size, 0.2, 0.2, rng) + 0.3 * noise(size, 5.0, 0.5, rng)
-    return np.clip(grain, -2, 2), fine
+RUT_FILM = 0.1
+"""What traffic leaves in dry wheel tracks, rubber and polish, as a share of a water film."""
+LEAF = 0.6
+"""From this dirt on a spot is a leaf; below it is how far salt or mud covers it, doubled."""
 
 
 def layers(
     pattern: Pattern, size: TileSize, weather: Weather
 ) -> tuple[Float32[ndarray, "rows columns 4"], Float32[ndarray, "rows columns 4"]]:
-    """The tile in a weather: (grain, snow cover, polish, film) and (slope along, slope across, patchiness, 0)."""
-    amount = weather.snow_cover * (1 - weather.snow_tracks * pattern.traffic)
-    broken = 0.15 * pattern.streaks + 0.2 * pattern.blots + 0.05 * pattern.fine
-    cover = step(0.3, 0.7, amount + broken * min(1, 4 * weather.snow_cover))
-    if weather.snow_cover <= 0:
-        cover = np.zeros_like(cover)
+    """The tile in a weather: (grain, snow cover, polish, film) and (slope along, slope across, patchiness, seal).
+
+    The last one is bitumen where it is positive and dirt where it is negative (see `dirt`).
+    """
+    cover = snow_cover(pattern, weather)
     polish = np.clip(weather.snow_packed * (0.25 + 0.75 * pattern.tracks + 0.18 * pattern.streaks), 0, 1)
-    wet = weather.wetness / 100
-    puddle = step(0.0, 0.35, weather.precipitation_deposits / 100 * 1.6 - 0.75 - 0.55 * pattern.blots)
-    puddle = puddle * (weather.precipitation_deposits > 0)
-    ice = 0.55 * weather.snow_packed * min(1.0, weather.snow_cover * 1.5) * (0.5 + 0.5 * pattern.tracks)
-    film = np.clip(np.maximum(wet * (0.62 + 0.22 * pattern.tracks + 0.06 * pattern.fine) + 0.5 * puddle, ice), 0, 1)
-    film = np.maximum(film, puddle)
-    height = 0.0022 * pattern.fine * (1 - puddle) * (1 - 0.75 * cover) * (1 - 0.6 * film)
-    loose = cover * (1 - 0.8 * polish)
-    height = height + cover * 0.018 + loose * 0.011 * pattern.dunes + cover * 0.003 * pattern.streaks
-    height = height + loose * 0.0035 * pattern.fine
-    slope_u = _derivative(height, 1, size.length / size.columns)
-    slope_v = _derivative(height, 0, size.width / size.rows)
+    puddle = puddles(pattern, weather)
+    film = np.maximum(water(pattern, weather, puddle), RUT_FILM * pattern.tracks * (weather.wetness < 1))
+    slope = relief(pattern, weather, cover, polish, film, puddle)
+    slope_u = _derivative(slope, 1, size.length / size.columns)
+    slope_v = _derivative(slope, 0, size.width / size.rows)
+    soiled = dirt(pattern, weather)
+    last = np.where(soiled > 0.02, -soiled, pattern.seal)
     look = np.stack([pattern.grain * (1 - 0.6 * puddle), cover, polish, film], -1).astype(np.float32)
-    zero = np.zeros_like(slope_u)
-    slope = np.stack([slope_u, slope_v, pattern.blots * 0.5 + pattern.fine * 0.3, zero], -1).astype(np.float32)
-    return look, slope
+    patchy = pattern.blots * 0.5 + pattern.fine * 0.3
+    return look, np.stack([slope_u, slope_v, patchy, last], -1).astype(np.float32)
+
+
+def snow_cover(pattern: Pattern, weather: Weather) -> Float[ndarray, "rows columns"]:
+    """Share of each spot under snow: wheels wear it off along the tracks, with ragged edges; deep snow has no gaps."""
+    if weather.snow_cover <= 0:
+        return np.zeros_like(pattern.grain)
+    amount = weather.snow_cover * (1 - weather.snow_tracks * pattern.traffic)
+    broken = 0.13 * pattern.streaks + 0.2 * pattern.blots + 0.05 * pattern.fine + 0.09 * pattern.ragged
+    deep = min(1.0, weather.snow_depth / 0.1) * (1 - pattern.traffic)
+    return step(0.3, 0.7, amount + broken * min(1, 4 * weather.snow_cover) * (1 - 0.8 * deep) + 0.25 * deep)
+
+
+def puddles(pattern: Pattern, weather: Weather) -> Float[ndarray, "rows columns"]:
+    """Share of each spot under standing water, which rises from the lowest spots: first in the ruts, then between."""
+    if weather.precipitation_deposits <= 0:
+        return np.zeros_like(pattern.grain)
+    level = weather.precipitation_deposits / 100 * 1.75 - 0.93
+    return step(0.0, 0.3, level + 0.45 * pattern.low)
+
+
+def water(
+    pattern: Pattern, weather: Weather, puddle: Float[ndarray, "rows columns"]
+) -> Float[ndarray, "rows columns"]:
+    """Thickness of the smooth layer on the ground, 0 dry to 1 mirror: water film, puddles, ice under snow, glaze."""
+    wet = weather.wetness / 100 * (0.62 + 0.22 * pattern.tracks + 0.06 * pattern.fine)
+    under_snow = 0.55 * weather.snow_packed * min(1.0, weather.snow_cover * 1.5) * (0.5 + 0.5 * pattern.tracks)
+    glaze = 0.0 if weather.ice <= 0 else step(0.0, 0.7, weather.ice * 2 - 1.15 + 0.3 * pattern.blots + 0.5 * pattern.tracks)
+    slush = 0.75 * weather.slush * (0.6 + 0.4 * pattern.tracks)
+    film = np.maximum.reduce([wet + 0.5 * puddle, np.maximum(under_snow, 0.92 * glaze), slush])
+    return np.maximum(np.clip(film, 0, 1), puddle)
+
+
+def relief(
+    pattern: Pattern,
+    weather: Weather,
+    cover: Float[ndarray, "rows columns"],
+    polish: Float[ndarray, "rows columns"],
+    film: Float[ndarray, "rows columns"],
+    puddle: Float[ndarray, "rows columns"],
+) -> Float[ndarray, "rows columns"]:
+    """Height of the surface above the flat road [m]: stones, snow with its drifts and grains, rings of rain drops."""
+    height = 0.0022 * pattern.fine * (1 - puddle) * (1 - 0.75 * cover) * (1 - 0.6 * film) * (1 - 0.7 * pattern.seal)
+    loose = cover * (1 - 0.8 * polish)
+    height = height + cover * (0.018 + 0.12 * min(weather.snow_depth, 0.4))
+    height = height + loose * 0.011 * pattern.dunes + cover * 0.003 * pattern.streaks + loose * 0.0035 * pattern.fine
+    height = height + weather.slush * cover * 0.01 * pattern.ragged
+    rain = weather.precipitation / 100 * (weather.temperature > 0)
+    return np.asarray(height + RIPPLE * np.sqrt(rain) * puddle * pattern.fine)
+
+
+RIPPLE = 0.0004
+"""Height of the waves that heavy rain makes on puddles [m]."""
+
+
+def dirt(pattern: Pattern, weather: Weather) -> Float[ndarray, "rows columns"]:
+    """What soils each spot: from 0 to 0.5 half the cover of salt or mud, above LEAF a fallen leaf.
+
+    Salt dries out beside the wheel tracks; mud is dragged from the road's sides.
+    """
+    unrolled = 1 - 0.75 * pattern.tracks
+    salt = weather.salt * np.clip(0.62 * unrolled + 0.2 * pattern.border + 0.16 * pattern.streaks, 0, 1)
+    mud = step(0.15, 1.1, weather.mud * (0.75 + 0.9 * pattern.border + 0.55 * pattern.blots + 0.35 * pattern.streaks))
+    soil = 0.5 * np.clip(np.maximum(salt, 0.85 * mud * (weather.mud > 0)), 0, 1)
+    return np.where(pattern.litter < 0.75 * weather.leaves, 1.0, soil)
 
 
 def _derivative(field: Float[ndarray, "r c"], axis: int, spacing: float) -> Float[ndarray, "r c"]:
     """Central difference of a periodic field, kept below a slope of 0.6."""
     return np.asarray(np.clip((np.roll(field, -1, axis) - np.roll(field, 1, axis)) / (2 * spacing), -0.6, 0.6))
+
+
+ON_THE_GROUND = ("wetness", "precipitation_deposits", "precipitation")
+"""CARLA's numbers that change the tiles."""
 
 
 class Tiles:
@@ -154,8 +145,7 @@ class Tiles:
 
     def set_weather(self, weather: Weather) -> None:
         """Lay snow and water of `weather`; nothing is done if they are as they were."""
-        state = Weather(**{**weather.snow(), "wetness": weather.wetness,
-                           "precipitation_deposits": weather.precipitation_deposits})  # fmt: skip
+        state = Weather(**{**weather.snow(), **{name: getattr(weather, name) for name in ON_THE_GROUND}})
         if state == self._weather:
             return
         self._weather = state

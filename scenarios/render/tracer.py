@@ -18,6 +18,7 @@ from numpy import ndarray
 
 from perception.camera import Camera
 from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.retro import retroreflected
 from scenarios.render.shading import Hit, Shader, bounce, scatter
 
 INDIRECT_CLAMP = 3.0
@@ -194,7 +195,7 @@ class _Kernel:
         beam = dr.select(row[10] > 0, dr.square(dr.square(cone)) * low, cone)
         lit = self.clear(hit, towards, distance - 0.25, lit & (beam > 0) & (dr.dot(hit.geometric, towards) > 0))
         matte, gloss = scatter(hit, hit.frame.to_local(towards))
-        value = (matte + gloss) * mi.Color3f(*row[6:9]) * (beam * mi.Float(self.lamp_count) / dr.square(distance))
+        value = (matte + gloss + hit.beads * retroreflected(hit.viewer, hit.frame.to_local(towards))) * mi.Color3f(*row[6:9]) * (beam * mi.Float(self.lamp_count) / dr.square(distance))
         return dr.select(lit, value, 0)
 
 

@@ -21,6 +21,8 @@ DRY_GRIP = 1.0
 WET_GRIP = 0.65
 FRESH_SNOW_GRIP = 0.35
 POLISHED_SNOW_GRIP = 0.18
+ICE_GRIP = 0.12
+SLUSH_GRIP = 0.3
 
 _STEERING_CURVE = ((0.0, 1.0), (20.0, 0.9), (60.0, 0.8), (120.0, 0.7))
 
@@ -177,12 +179,14 @@ def _wheel(wire: list[Any], position: Vector) -> Wheel:
 def road_grip(weather: Weather) -> float:
     """Friction coefficient of ordinary tyres where wheels run, for a road in that weather.
 
-    Dry asphalt 1.0, wet 0.65, fresh snow 0.35, polished snow 0.18 (ranges as in winter road manuals); wheel tracks that
-    are worn down give back most of the wet road's grip.
+    Dry asphalt 1.0, wet 0.65, fresh snow 0.35, slush 0.3, polished snow 0.18, a glaze of ice 0.12 (ranges as in
+    winter road manuals); wheel tracks that are worn down give back most of the wet road's grip.
     """
     water = min(1.0, max(weather.wetness, weather.precipitation_deposits) / 100)
     bare = DRY_GRIP + (WET_GRIP - DRY_GRIP) * water
     snow = FRESH_SNOW_GRIP + (POLISHED_SNOW_GRIP - FRESH_SNOW_GRIP) * weather.snow_packed
+    snow += (min(snow, SLUSH_GRIP) - snow) * weather.slush
+    bare += (ICE_GRIP - bare) * weather.ice
     covered = weather.snow_cover * (1 - 0.8 * weather.snow_tracks)
     if weather.snow_cover > 0:
         bare = min(bare, WET_GRIP)

@@ -10,9 +10,7 @@ from scenarios.server.calls.registry import call
 from scenarios.server.geometry import finite
 from scenarios.server.simulation import Simulation
 from scenarios.server.wire import CallError
-from scenarios.weather import ROAD_STATE_FIELDS
-
-_UNIT_FIELDS = frozenset({"snow_cover", "snow_packed", "snow_tracks"})
+from scenarios.weather import ROAD_STATE_FIELDS, ROAD_STATE_RANGES
 
 
 @call(anytime=True)
@@ -23,20 +21,21 @@ def whiteout_version(simulation: Simulation) -> str:  # noqa: ARG001 - every cal
 
 @call()
 def whiteout_get_road_state(simulation: Simulation) -> dict[str, float]:
-    """Snow and temperature by name."""
+    """Snow, dirt and temperature by name."""
     return simulation.world.weather.snow()
 
 
 @call()
 def whiteout_set_road_state(simulation: Simulation, state: dict[str, float]) -> dict[str, float]:
-    """Set some of snow and temperature; returns all."""
+    """Set some of snow, dirt and temperature; returns all."""
     for name, value in state.items():
         if name not in ROAD_STATE_FIELDS:
             raise CallError(f"the road state has no field {name!r}; the fields are {', '.join(ROAD_STATE_FIELDS)}")
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not finite([value]):
             raise CallError(f"the road state's {name} must be a number, not {value!r}")
-        if name in _UNIT_FIELDS and not 0 <= value <= 1:
-            raise CallError(f"the road state's {name} must lie between 0 and 1, not {value}")
+        low, high = ROAD_STATE_RANGES[name]
+        if not low <= value <= high:
+            raise CallError(f"the road state's {name} must lie between {low:g} and {high:g}, not {value}")
     simulation.world.weather = simulation.world.weather.with_values(**state)
     return simulation.world.weather.snow()
 

@@ -1,0 +1,166 @@
+"""What weather lays on the road: seams and dirt, water by height, snow banks; and what it hangs in the air."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scenarios.instant import Instant
+from scenarios.render.air import EYE, Air, extinction, velocity_of
+from scenarios.render.banks import PROFILE, bank_mesh
+from scenarios.render.frames import camera_of
+from scenarios.render.materials import MaterialTable
+from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.pavement import GRAIN_CONTRAST, SEAL_DARKENS, SEAL_SHOWN, TileSize, flat_pattern, lane_pattern
+from scenarios.render.precipitation import EXPOSURE_TIME, streak_ends
+from scenarios.render.renderer import Renderer
+from scenarios.render.retro import NEW_MARKING, retroreflected
+from scenarios.render.roads import lanes_of
+from scenarios.render.shading import stretches
+from scenarios.render.sky import sky_of
+from scenarios.render.spray import spray, water_thrown
+from scenarios.render.surface import LEAF, TILES, dirt, puddles, snow_cover
+from scenarios.weather import Weather, preset
+from tests.scenarios.rendered import car, look, straight_map, view
+
+SMALL = view(96, 60)
+PATTERN = lane_pattern(TILES[0], np.random.default_rng(7))
+
+
+def test_seams_do_not_change_how_bright_asphalt_is_on_average() -> None:
+    light = (1 + GRAIN_CONTRAST * PATTERN.grain) * (1 - SEAL_DARKENS * SEAL_SHOWN * PATTERN.seal)
+    assert light.mean() == pytest.approx(1, abs=5e-3)
+    assert 0.005 < (PATTERN.seal > 0.5).mean() < 0.08
+
+
+def test_a_tile_goes_on_at_its_other_side() -> None:
+    """The step over the border is no larger than steps inside."""
+    for field in (PATTERN.seal, PATTERN.grain, PATTERN.low):
+        inside = np.abs(np.diff(field, axis=1)).mean(axis=0)
+        assert np.abs(field[:, 0] - field[:, -1]).mean() < inside.max() * 1.2
+
+
+def test_the_road_differs_from_one_repeat_of_the_tile_to_the_next() -> None:
+    place = mi.Float(np.arange(40, dtype=np.float32) + 0.1)
+    tone, shown = (np.asarray(a.numpy()) for a in stretches(place, dr.full(mi.Bool, True, 40)))  # noqa: FBT003
+    assert tone.std() > 0.03
+    assert shown.min() == 0
+    assert shown.max() == 1
+    assert shown.mean() == pytest.approx(SEAL_SHOWN, abs=0.15)
+
+
+def test_water_stands_in_the_ruts_first_and_only_rises() -> None:
+    levels = [puddles(PATTERN, Weather(precipitation_deposits=d)) for d in (0.0, 20.0, 40.0, 60.0, 80.0, 100.0)]
+    shares = [float(level.mean()) for level in levels]
+    assert shares[0] == 0
+    assert shares == sorted(shares)
+    assert all((after >= before - 1e-6).all() for before, after in zip(levels, levels[1:], strict=False))
+    rut, crown = PATTERN.tracks > 0.8, PATTERN.tracks < 0.1
+    assert levels[2][rut].mean() > 3 * levels[2][crown].mean()
+
+
+def test_deep_snow_leaves_no_gap_where_no_wheel_rolls() -> None:
+    verge = flat_pattern(TileSize(8.0, 8.0, 128, 128), 0.0, np.random.default_rng(7))
+    thin, deep = (snow_cover(verge, Weather(snow_cover=0.6, snow_depth=d)) for d in (0.0, 0.3))
+    assert thin.min() < 0.5 < 0.95 < deep.min()
+
+
+def test_salt_dries_beside_the_tracks_and_leaves_lie_where_no_wheel_rolls() -> None:
+    salt = dirt(PATTERN, preset("salt@5"))
+    assert salt[PATTERN.tracks < 0.1].mean() > 1.5 * salt[PATTERN.tracks > 0.8].mean()
+    leaves = dirt(PATTERN, preset("mud-leaves@5")) > LEAF
+    assert leaves[PATTERN.tracks < 0.1].mean() > 3 * leaves[PATTERN.tracks > 0.8].mean()
+    assert not dirt(PATTERN, Weather()).any()
+
+
+def test_banks_stand_beside_the_lanes_as_high_as_they_are_said_to_be() -> None:
+    world_map = straight_map(120.0)
+    lanes = lanes_of(world_map.opendrive, world_map.carla_map())
+    bank = bank_mesh(lanes, 1.0, MaterialTable(), 0)
+    assert bank is not None
+    across = np.abs(bank.vertices[:, 1])
+    assert across.min() > 3.5 - 0.9
+    tops = bank.vertices[:, 2].reshape(-1, len(PROFILE)).max(axis=1)
+    assert 0.8 < np.median(tops) < 1.3
+    np.testing.assert_array_equal(bank.vertices, bank_mesh(lanes, 1.0, MaterialTable(), 0).vertices)
+    assert (bank.normals[:, 2] > 0).mean() > 0.99
+
+
+def test_banks_come_and_go_with_the_weather() -> None:
+    own = Renderer(straight_map(120.0), quality="preview", seed=3)
+    at = view(64, 40)
+    plain = preset("overcast-snow")
+    shots = [own.shoot(Instant(1, 0.05, w, (car(),)), at) for w in (plain, replace(plain, snow_banks=1.0), plain)]
+    depths = [shot.depth() for shot in shots]
+    np.testing.assert_array_equal(depths[0], depths[2])
+    assert (depths[1] < depths[0] - 0.2).mean() > 0.05
+    assert (shots[1].instance() == 7).any()
+
+
+def test_fog_that_falls_off_hides_the_ground_and_not_the_heights() -> None:
+    camera = camera_of(SMALL)
+    weather = preset("fog").with_values(fog_falloff=0.5)
+    sky = sky_of(preset("fog"), 0)
+    depth, black = np.full((60, 96), 60.0, np.float32), np.zeros((60, 96, 3))
+    layered, even = (
+        Air.of(Instant(1, 0.0, w), sky, camera, depth, 0).through(black, depth).mean(-1)
+        for w in (weather, preset("fog"))
+    )
+    assert layered[5].mean() < 0.3 * layered[29].mean()
+    assert even[5].mean() == pytest.approx(even[29].mean(), rel=0.01)
+    level = np.exp(-extinction(weather) * 60 * np.exp(-0.5 * EYE))
+    assert layered[29:31].mean() == pytest.approx(sky.horizon.mean() * (1 - level), rel=0.1)
+
+
+def test_drops_streak_by_speed_times_shutter() -> None:
+    camera = camera_of(SMALL)
+    middle = np.array([[48.0, 30.0]])
+    ends = streak_ends(camera, middle, 5.0, np.array([[0.0, 8.0, 0.0]]))
+    focal = float(camera.intrinsics[0, 0])
+    np.testing.assert_allclose(ends - middle, [[0, 8.0 * EXPOSURE_TIME / 5.0 * focal]], atol=1e-6)
+    outward = streak_ends(camera, np.array([[80.0, 30.0]]), 5.0, np.array([[0.0, 0.0, -20.0]]))
+    assert outward[0, 0] > 80
+
+
+def test_a_camera_moves_with_the_vehicle_it_rides_on() -> None:
+    riding = replace(car(3, 30.0), speed=12.0)
+    np.testing.assert_allclose(velocity_of(camera_of(SMALL), (car(), riding)), [12, 0, 0], atol=1e-9)
+    np.testing.assert_array_equal(velocity_of(camera_of(SMALL), (car(),)), [0, 0, 0])
+
+
+def test_spray_grows_with_speed_and_water_and_ends_at_what_stands_before_it() -> None:
+    camera, depth = camera_of(SMALL), np.full((60, 96), np.inf, np.float32)
+
+    def thickness(weather: Weather, speed: float, far: np.ndarray = depth) -> float:
+        actors = (replace(car(), speed=speed),)
+        return float(spray(Instant(1, 0.0, weather, actors), camera, far).sum())
+
+    wet = preset("rain")
+    by_speed = [thickness(wet, speed) for speed in (3.0, 12.0, 20.0, 28.0)]
+    assert by_speed[0] == 0
+    assert by_speed == sorted(by_speed)
+    assert thickness(Weather(), 25.0) == 0
+    assert thickness(Weather(wetness=60.0), 25.0) < thickness(wet, 25.0)
+    assert thickness(preset("slush@5"), 25.0) > 0
+    assert water_thrown(preset("low-sun-snow")) == 0
+    wall = np.full((60, 96), 2.0, np.float32)
+    assert thickness(wet, 25.0, wall) < 0.2 * thickness(wet, 25.0)
+    hidden = spray(Instant(1, 0.0, wet, (replace(car(), speed=25.0),)), camera, depth, frozenset({7}))
+    assert not hidden.any()
+
+
+def test_beads_send_light_back_and_nowhere_else() -> None:
+    forth = mi.Vector3f(0.0, float(np.sin(1.2)), float(np.cos(1.2)))
+    aside = mi.Vector3f(0.0, float(np.sin(0.9)), float(np.cos(0.9)))
+    assert float(retroreflected(forth, forth)[0]) == pytest.approx(NEW_MARKING, rel=1e-5)
+    assert float(retroreflected(forth, aside)[0]) < 0.01 * NEW_MARKING
+
+
+@pytest.mark.parametrize("name", ["slush", "ice", "salt", "mud-leaves", "snow-banks", "dusk", "rain-night"])
+def test_conditions_grow_stronger_with_severity(name: str) -> None:
+    """The picture moves farther from the mildest with every second step."""
+    pictures = [look(preset(f"{name}@{step}", 0.0), replace(car(), lights=6), at=view(64, 40)).rgb().astype(int) for step in (1, 3, 5)]
+    first, both = (np.abs(p - pictures[0]).mean() for p in pictures[1:])
+    assert 1 < first < both
