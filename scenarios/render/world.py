@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from scenarios.maps.world_map import WorldMap
 from scenarios.render.geometry import Mesh, joined
-from scenarios.render.junctions import junction_meshes
+from scenarios.render.junctions import junction_meshes, trimmed
 from scenarios.render.materials import MaterialTable
 from scenarios.render.planting import Standing, plant
 from scenarios.render.roads import Lane, lanes_of, marking_meshes, road_meshes
@@ -39,7 +39,7 @@ class World:
 
 def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
     """Build the static scene of a map; the same seed plants the same trees."""
-    lanes = lanes_of(world_map.opendrive, world_map.carla_map())
+    lanes = trimmed(lanes_of(world_map.opendrive, world_map.carla_map()))
     land = Land.around(lanes, seed)
     paved = junction_meshes(world_map.opendrive, lanes, table)
     ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *paved, *terrain_meshes(lanes, land, table)]
