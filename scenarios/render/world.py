@@ -10,6 +10,7 @@ from numpy import ndarray
 from scipy.spatial import cKDTree
 
 from scenarios.maps.world_map import WorldMap
+from scenarios.render.furniture import furnish
 from scenarios.render.geometry import Mesh, joined
 from scenarios.render.junctions import junction_meshes, trimmed
 from scenarios.render.materials import MaterialTable
@@ -42,12 +43,14 @@ def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
     lanes = trimmed(lanes_of(world_map.opendrive, world_map.carla_map()))
     land = Land.around(lanes, seed)
     paved = junction_meshes(world_map.opendrive, lanes, table)
+    furniture = furnish(world_map.opendrive, table)
     ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *paved, *terrain_meshes(lanes, land, table)]
+    ground += furniture.meshes
     is_town = any(lane.kind == "sidewalk" for lane in lanes)
     houses = building_meshes(world_map.opendrive, land, table, seed) if is_town else []
     planting = plant(lanes, land, houses, table, seed)
     meshes = [joined(ground), *([joined(houses)] if houses else [])]
-    return World(lanes, meshes, planting.standing, planting.lamps)
+    return World(lanes, meshes, planting.standing + furniture.standing, planting.lamps)
 
 
 class LaneFinder:

@@ -13,6 +13,7 @@ from scenarios.render.models.car_profiles import PROFILES
 from scenarios.render.models.mesh import Color, Model
 from scenarios.render.models.people import walker
 from scenarios.render.models.props import prop
+from scenarios.render.models.roadside import actor_light
 from scenarios.render.models.truck import truck
 from scenarios.render.models.two_wheeler import bicycle, motorcycle
 
@@ -45,6 +46,8 @@ def model_for(blueprint: str, attributes: Mapping[str, str], seed: int) -> Model
 
 @lru_cache(maxsize=512)
 def _model(blueprint: str, color: str, seed: int) -> Model:
+    if blueprint.startswith("traffic.traffic_light"):
+        return actor_light()
     kind = KINDS.get(blueprint) or _kind_of_unknown(blueprint)
     extent = EXTENTS.get(blueprint) or EXTENTS[_STAND_IN[kind]]
     if kind == "pedestrian":
