@@ -9,6 +9,7 @@ import math
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
@@ -66,7 +67,8 @@ def painted(element: ET.Element, spot: Spot, table: MaterialTable) -> Mesh | Non
     corners = _outline(element)
     polygons: list[Float[ndarray, "n 2"]] = []
     if "crosswalk" in kind:
-        polygons = _bars(_area(corners, length, width), BAR, BAR)
+        area = _area(corners, length, width)
+        polygons = _bars(area, BAR, BAR, _long_axis(area))
     elif "stopline" in kind:
         polygons = _band(corners, STOP_WIDTH) if len(corners) > 1 else [_area(corners, max(length, 0.3), width)]
     elif "crosshatch" in kind or "chevron" in kind or "hatched" in kind:
@@ -95,6 +97,14 @@ def _area(corners: Float[ndarray, "n 2"], length: float, width: float) -> Float[
     if len(corners) > 2:
         return corners
     return np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * [length / 2, width / 2]
+
+
+def _long_axis(area: Float[ndarray, "n 2"]) -> float:
+    """Direction of the longer side of the smallest rectangle round an area, from u [rad]: people walk along it."""
+    corners = cv2.boxPoints(cv2.minAreaRect(area.astype(np.float32)))
+    first, second = corners[1] - corners[0], corners[2] - corners[1]
+    along = first if np.linalg.norm(first) > np.linalg.norm(second) else second
+    return math.atan2(float(along[1]), float(along[0]))
 
 
 def _bars(area: Float[ndarray, "n 2"], bar: float, gap: float, turn: float = 0.0) -> list[Float[ndarray, "k 2"]]:

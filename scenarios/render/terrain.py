@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from numpy import ndarray
 from scipy.spatial import cKDTree
 
 from scenarios.render.geometry import Mesh, mesh
+from scenarios.render.junctions import Covered, runs
 from scenarios.render.materials import MaterialTable
 from scenarios.render.roads import RAISED, Lane, strip
 
@@ -120,6 +121,22 @@ def verges(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
                 (x for x in lanes if x.road == road and round(float(x.s[0]), 1) == start), key=lambda x: abs(x.lane)
             )
             meshes += _verge(innermost, innermost.inner, innermost.inner - innermost.outer, table)
+    return meshes + _behind_corners(lanes, table)
+
+
+def _behind_corners(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
+    """Bands behind the sidewalks that go round a junction's corners, where no lane lies behind them."""
+    raised = [lane for lane in lanes if lane.junction and lane.kind in RAISED]
+    if not raised:
+        return []
+    covered, meshes = Covered(lanes), []
+    for lane in raised:
+        away = (lane.outer - lane.inner) * [1, 1, 0]
+        away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+        free = ~np.any([covered.at(lane.outer + away * step) for step in (0.4, 1.0, 1.8)], axis=0)
+        for a, b in runs(free):
+            part = replace(lane, s=lane.s[a:b], inner=lane.inner[a:b], outer=lane.outer[a:b])
+            meshes += _verge(part, part.outer, part.outer - part.inner, table)
     return meshes
 
 
