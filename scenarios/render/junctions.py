@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from scenarios.render.geometry import Mesh, mesh
 from scenarios.render.materials import MaterialTable
 from scenarios.render.roads import RAISED, Lane, strip
+from scenarios.render.structures import stretches
 
 CELL = 0.3
 """Raster in which the area is filled [m]."""
@@ -91,15 +92,9 @@ def trimmed(lanes: list[Lane]) -> list[Lane]:
         rows = [lane.inner + share * (lane.outer - lane.inner) for share in (0.15, 0.5, 0.85)]
         free = ~np.any([covered.at(row, -0.15, but=lane.road) for row in rows], axis=0)
         found += [
-            replace(lane, s=lane.s[a:b], inner=lane.inner[a:b], outer=lane.outer[a:b]) for a, b in runs(free)
+            replace(lane, s=lane.s[a:b], inner=lane.inner[a:b], outer=lane.outer[a:b]) for a, b in stretches(free)
         ]
     return found
-
-
-def runs(flags: Bool[ndarray, "n"]) -> list[tuple[int, int]]:
-    """First and one-past-last index of each stretch of at least two set flags."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a >= 2]
 
 
 def _junction(lanes: list[Lane], everywhere: Covered, walks: cKDTree | None, table: MaterialTable) -> list[Mesh]:
@@ -166,7 +161,7 @@ def _corners(
         z = height.at(xy)
         at = np.column_stack([xy, z])
         away = np.column_stack([out, 0 * z])
-        for a, b in runs(~everywhere.at(at + away * 0.2, -0.05)):
+        for a, b in stretches(~everywhere.at(at + away * 0.2, -0.05)):
             paved = walks is not None and bool((walks.query(xy[a:b])[0] < NEIGHBOUR).any())
             meshes += _corner(at[a:b], away[a:b], everywhere, paved, table)
     return meshes

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 LAMP_KINDS = ("none", "headlight", "taillight", "brakelight", "indicator", "lamp_red", "lamp_yellow", "lamp_green",
-              "streetlamp", "window")  # fmt: skip
+              "streetlamp", "window", "tunnel")  # fmt: skip
 """Kinds of things that can glow; an actor's (or the scenery's) lamp bits say which of them do."""
 
 
@@ -104,6 +104,7 @@ MATERIALS: dict[str, Material] = {
     "lamp_yellow": Material((0.3, 0.2, 0.02), 0.25, lamp="lamp_yellow"),
     "lamp_green": Material((0.02, 0.25, 0.1), 0.25, lamp="lamp_green"),
     "lamp": Material((0.7, 0.7, 0.65), 0.3, semantic=6, lamp="streetlamp"),
+    "tunnel_lamp": Material((0.7, 0.7, 0.65), 0.3, semantic=6, lamp="tunnel"),
     "cone": Material((0.75, 0.13, 0.02), 0.6, snow=0.2),
     "reflector": Material((0.85, 0.85, 0.82), 0.5),
     "sign": Material((0.75, 0.75, 0.73), 0.45, semantic=8),
