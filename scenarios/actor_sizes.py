@@ -33,10 +33,18 @@ _VEHICLES: dict[str, tuple[str, Extent]] = {
     "vehicle.tesla.cybertruck": ("car", (3.137, 1.195, 1.049)),
     "vehicle.tesla.model3": ("car", (2.396, 1.082, 0.744)),
     "vehicle.toyota.prius": ("car", (2.256, 1.003, 0.763)),
+    "vehicle.dodge.charger_police": ("car", (2.487, 1.019, 0.771)),
+    "vehicle.dodge.charger_police_2020": ("car", (2.619, 0.965, 0.819)),
+    "vehicle.mercedes.coupe": ("car", (2.513, 1.076, 0.825)),
+    "vehicle.micro.microlino": ("car", (1.104, 0.740, 0.688)),
+    "vehicle.mini.cooper_s_2021": ("car", (2.276, 1.049, 0.884)),
+    "vehicle.nissan.patrol_2021": ("car", (2.783, 1.075, 1.023)),
     "vehicle.ford.ambulance": ("van", (3.178, 1.176, 1.216)),
     "vehicle.mercedes.sprinter": ("van", (2.958, 0.994, 1.280)),
     "vehicle.volkswagen.t2": ("van", (2.240, 1.035, 1.019)),
+    "vehicle.volkswagen.t2_2021": ("van", (2.221, 0.887, 0.994)),
     "vehicle.carlamotors.carlacola": ("truck", (2.602, 1.307, 1.234)),
+    "vehicle.carlamotors.european_hgv": ("truck", (3.968, 1.446, 1.731)),
     "vehicle.carlamotors.firetruck": ("truck", (4.233, 1.446, 1.914)),
     "vehicle.mitsubishi.fusorosa": ("bus", (5.136, 1.280, 2.126)),
     "vehicle.harley-davidson.low_rider": ("motorcycle", (1.178, 0.382, 0.740)),
@@ -48,8 +56,8 @@ _VEHICLES: dict[str, tuple[str, Extent]] = {
     "vehicle.gazelle.omafiets": ("bicycle", (0.918, 0.290, 0.870)),
 }
 
-_ADULTS = (*range(1, 9), *range(15, 25))
-_CHILDREN = range(9, 15)
+_CHILDREN = MappingProxyType({**dict.fromkeys((9, 10, 11, 48, 49), 0.55), **dict.fromkeys((12, 13, 14), 0.65)})
+"""Half heights of CARLA's child walkers by their number; the others of 1 to 51 are adults."""
 
 _PROPS: dict[str, Extent] = {
     "static.prop.trafficcone01": (0.20, 0.20, 0.36),
@@ -68,9 +76,12 @@ _PROPS: dict[str, Extent] = {
 
 
 def _walkers() -> dict[str, tuple[str, Extent]]:
-    adults = {f"walker.pedestrian.{k:04d}": ("pedestrian", (0.188, 0.188, 0.93)) for k in _ADULTS}
-    children = {f"walker.pedestrian.{k:04d}": ("pedestrian", (0.150, 0.150, 0.55)) for k in _CHILDREN}
-    return dict(sorted((adults | children).items()))
+    found: dict[str, tuple[str, Extent]] = {}
+    for number in range(1, 52):
+        half = _CHILDREN.get(number, 0.93)
+        wide = 0.188 if half > 0.9 else 0.150
+        found[f"walker.pedestrian.{number:04d}"] = ("pedestrian", (wide, wide, half))
+    return found
 
 
 _ALL = _VEHICLES | _walkers() | {name: ("prop", extent) for name, extent in _PROPS.items()}

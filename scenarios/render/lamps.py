@@ -21,6 +21,7 @@ _GLOW = {
     "lamp_yellow": (1.1, 0.62, 0.04),
     "lamp_green": (0.08, 0.95, 0.5),
     "streetlamp": (1.6, 1.3, 0.85),
+    "tunnel": (1.2, 1.05, 0.75),
     "window": (0.05, 0.035, 0.018),
 }
 LAMP_COLORS = np.array([_GLOW.get(kind, (0.0, 0.0, 0.0)) for kind in LAMP_KINDS])
@@ -43,7 +44,7 @@ def season_of(weather: Weather) -> str:
 
 def scenery_bits(weather: Weather) -> int:
     """Lamp bits of the static world."""
-    on = {"streetlamp", "window"} if is_dark(weather) else set()
+    on = {"tunnel", "streetlamp", "window"} if is_dark(weather) else {"tunnel"}
     return sum(1 << LAMP_KINDS.index(kind) for kind in on)
 
 

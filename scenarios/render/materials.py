@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from numpy import ndarray
 
 LAMP_KINDS = ("none", "headlight", "taillight", "brakelight", "indicator", "lamp_red", "lamp_yellow", "lamp_green",
-              "streetlamp", "window")  # fmt: skip
+              "streetlamp", "window", "tunnel")  # fmt: skip
 """Kinds of things that can glow; an actor's (or the scenery's) lamp bits say which of them do."""
 
 
@@ -62,6 +62,14 @@ MATERIALS: dict[str, Material] = {
     "marking_white": _PAINT,
     "crossing": replace(_PAINT, traffic=True),
     "marking_yellow": replace(_PAINT, color=(0.68, 0.42, 0.05)),
+    "marking_red": replace(_PAINT, color=(0.45, 0.03, 0.02)),
+    "marking_blue": replace(_PAINT, color=(0.02, 0.1, 0.42)),
+    "marking_green": replace(_PAINT, color=(0.02, 0.25, 0.08)),
+    "marking_orange": replace(_PAINT, color=(0.65, 0.17, 0.02)),
+    "marking_violet": replace(_PAINT, color=(0.25, 0.05, 0.3)),
+    "bridge": Material((0.34, 0.33, 0.31), 0.85, detail=0.25, snow=0.3, semantic=26),
+    "wall": Material((0.34, 0.33, 0.31), 0.85, detail=0.2, snow=0.3, semantic=4),
+    "rail": Material((0.42, 0.43, 0.44), 0.45, metallic=1.0, snow=0.2, semantic=28),
     "grass": Material((0.085, 0.115, 0.035), 0.95, 0.02, detail=0.5, snow=1.0, film=0.2, ground=True, semantic=10),
     "gravel": Material((0.2, 0.185, 0.16), 0.95, 0.03, detail=0.5, snow=1.0, film=0.3, ground=True, semantic=10),
     "snow_bank": Material((0.64, 0.65, 0.67), 0.9, 0.01, detail=0.3, snow=0.75, ground=True, semantic=10),
@@ -97,6 +105,7 @@ MATERIALS: dict[str, Material] = {
     "lamp_yellow": Material((0.3, 0.2, 0.02), 0.25, lamp="lamp_yellow"),
     "lamp_green": Material((0.02, 0.25, 0.1), 0.25, lamp="lamp_green"),
     "lamp": Material((0.7, 0.7, 0.65), 0.3, semantic=6, lamp="streetlamp"),
+    "tunnel_lamp": Material((0.7, 0.7, 0.65), 0.3, semantic=6, lamp="tunnel"),
     "cone": Material((0.75, 0.13, 0.02), 0.6, snow=0.2),
     "reflector": Material((0.85, 0.85, 0.82), 0.5),
     "sign": Material((0.75, 0.75, 0.73), 0.45, semantic=8),

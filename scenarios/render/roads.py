@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,27 +14,20 @@ from scenarios.render.frames import FLIP
 from scenarios.render.geometry import Mesh, mesh
 from scenarios.render.materials import MaterialTable
 from scenarios.render.pavement import LANES_IN_TILE
+from scenarios.render.roadmarks import RoadMark, Stroke, road_marks
 from scenarios.render.surface import TILES
 
 STEP = 1.5
 """Distance between samples along a lane [m]."""
+SHORTEST = 0.05
+"""Lane sections under this length are left out [m]."""
+NARROWEST = 0.05
 PAINT_HEIGHT = 0.006
-DASH, GAP = 3.0, 6.0
-"""Length of a broken line's strokes and of the gaps between them [m] (German RMS 1: 3 m and 6 m inside towns, 4 and 8
-outside; CARLA's towns are painted 3 and 6 to 9)."""
+STUD_SPACING = 1.2
 DRIVABLE = frozenset({"driving", "parking", "bidirectional", "entry", "exit", "onRamp", "offRamp", "stop", "biking"})
 RAISED = {"sidewalk": 0.14, "curb": 0.14, "median": 0.12}
 ROAD_SHIFT = 17.3
 """Shift along the tile from one road's number to the next [m], so that neighbouring roads do not look alike."""
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """A painted line along one border of a lane: CARLA's names of type and colour, width [m]; one entry a sample."""
-
-    kind: tuple[str, ...]
-    color: tuple[str, ...]
-    width: Float[ndarray, "n"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +40,7 @@ class Lane:
         junction: part of a junction.
         s: place along the road [m].
         inner, outer: borders towards and away from the reference line, renderer axes [m].
-        outer_line, inner_line: what is painted on them; the inner one only beside the reference line.
+        outer_marks, inner_marks: what is painted on them, by ascending s; the inner ones only beside the reference line.
     """
 
     road: int
@@ -58,8 +50,8 @@ class Lane:
     s: Float[ndarray, "n"]
     inner: Float[ndarray, "n 3"]
     outer: Float[ndarray, "n 3"]
-    outer_line: Line
-    inner_line: Line
+    outer_marks: tuple[RoadMark, ...] = ()
+    inner_marks: tuple[RoadMark, ...] = ()
 
     @property
     def traffic(self) -> bool:
@@ -80,24 +72,42 @@ def lanes_of(opendrive: str, carla_map: Any) -> list[Lane]:
         sections = road.findall("./lanes/laneSection")
         starts = [float(section.get("s", "0")) for section in sections]
         ends = [*starts[1:], float(road.get("length", "0"))]
-        junction = road.get("junction", "-1") != "-1"
         for section, start, end in zip(sections, starts, ends, strict=True):
-            if end - start < 0.05:
-                continue
-            for lane in section.iter("lane"):
-                number = int(lane.get("id", "0"))
-                if number != 0 and lane.get("type") != "none":
-                    kind = str(lane.get("type"))
-                    sampled = _sample(carla_map, int(road.get("id", "0")), number, kind, junction, start, end)
-                    found += [] if sampled is None else [sampled]
+            if end - start >= SHORTEST:
+                found += _section_lanes(road, section, (start, end), carla_map)
     return found
 
 
-def _sample(carla_map: Any, road: int, lane: int, kind: str, junction: bool, start: float, end: float) -> Lane | None:
-    count = max(2, int(np.ceil((end - start) / STEP)) + 1)
-    wanted = np.linspace(start + 1e-3, end - 1e-3, count)
+def _section_lanes(road: ET.Element, section: ET.Element, span: tuple[float, float], carla_map: Any) -> list[Lane]:
+    """The lanes of one lane section; the middle mark goes to lane -1, or to lane 1 where there is none."""
+    number_of_road, junction = int(road.get("id", "0")), road.get("junction", "-1") != "-1"
+    elements = {int(lane.get("id", "0")): lane for lane in section.iter("lane")}
+    places = {
+        number: _sample(carla_map, number_of_road, number, span)
+        for number, lane in elements.items()
+        if number != 0 and lane.get("type") != "none"
+    }
+    beside = -1 if places.get(-1) is not None else 1
+    found = []
+    for number, place in places.items():
+        if place is None:
+            continue
+        outward = 1 if number > 0 else -1
+        own = road_marks(elements[number], span[0], outward)
+        middle = road_marks(elements[0], span[0], outward, middle=True) if number == beside and 0 in elements else ()
+        kind = str(elements[number].get("type"))
+        found.append(Lane(number_of_road, number, kind, junction, *place, own, middle))
+    return found
+
+
+def _sample(
+    carla_map: Any, road: int, lane: int, span: tuple[float, float]
+) -> tuple[Float[ndarray, "n"], Float[ndarray, "n 3"], Float[ndarray, "n 3"]] | None:
+    """s, inner and outer border of a lane between two places along its road; None where it has no width."""
+    count = max(2, int(np.ceil((span[1] - span[0]) / STEP)) + 1)
+    wanted = np.linspace(span[0] + 1e-3, span[1] - 1e-3, count)
     pairs = [(s, carla_map.get_waypoint_xodr(road, lane, float(s))) for s in wanted]
-    pairs = [(s, w) for s, w in pairs if w is not None and w.lane_width > 0.05]
+    pairs = [(s, w) for s, w in pairs if w is not None and w.lane_width > NARROWEST]
     if len(pairs) < 2:
         return None
     points = [w for _, w in pairs]
@@ -105,23 +115,7 @@ def _sample(carla_map: Any, road: int, lane: int, kind: str, junction: bool, sta
     centre = FLIP * np.array([(t.location.x, t.location.y, t.location.z) for t in transforms])
     right = FLIP * np.array([(v.x, v.y, v.z) for v in (t.get_right_vector() for t in transforms)])
     half = np.array([w.lane_width for w in points])[:, None] / 2
-    outer, inner = (tuple(getattr(w, f"{side}_lane_marking") for w in points) for side in ("right", "left"))
-    return Lane(
-        road,
-        lane,
-        kind,
-        junction,
-        np.array([s for s, _ in pairs]),
-        centre - right * half,
-        centre + right * half,
-        _line(outer),
-        _line(inner),
-    )
-
-
-def _line(marks: tuple[Any, ...]) -> Line:
-    width = np.array([m.width if m.width > 0.01 else 0.12 for m in marks])
-    return Line(tuple(str(m.type) for m in marks), tuple(str(m.color) for m in marks), width)
+    return np.array([s for s, _ in pairs]), centre - right * half, centre + right * half
 
 
 def road_meshes(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
@@ -152,83 +146,112 @@ def strip(
 
 
 def _raised(lane: Lane, table: MaterialTable) -> list[Mesh]:
+    """A sidewalk or median between two kerbs, closed at both ends."""
     top = np.array([0, 0, RAISED[lane.kind]])
-    inner, outer, kerb = lane.inner + top, lane.outer + top, table.number("kerb")
-    across = (outer - inner) / np.maximum(np.linalg.norm(outer - inner, axis=1, keepdims=True), 1e-6)
-    back = inner + across * 0.14
-    return [
-        strip(inner, back, kerb),
-        strip(back, outer, table.number("sidewalk")),
-        strip(lane.inner - across * 0.01, inner, kerb),
-        strip(outer, lane.outer, kerb),
-    ]
+    kerb = table.number("kerb")
+    across = (lane.outer - lane.inner) / np.maximum(np.linalg.norm(lane.outer - lane.inner, axis=1, keepdims=True), 1e-6)
+    rows = (lane.inner - across * 0.01, lane.inner + top, lane.inner + across * 0.14 + top, lane.outer + top, lane.outer)
+    rows = tuple(np.concatenate([_lowered(row[:1], lane.inner[:1]), row, _lowered(row[-1:], lane.inner[-1:])])
+                 for row in rows)  # fmt: skip
+    surfaces = (kerb, kerb, table.number("sidewalk"), kerb)
+    return [strip(a, b, number) for a, b, number in zip(rows, rows[1:], surfaces, strict=False)]
+
+
+def _lowered(point: Float[ndarray, "1 3"], ground: Float[ndarray, "1 3"]) -> Float[ndarray, "1 3"]:
+    return np.column_stack([point[:, :2], np.minimum(point[:, 2], ground[:, 2] - 0.05)])
 
 
 def marking_meshes(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
-    """Painted lines of all lanes; each border is painted once."""
+    """Painted lines, kerbs and studs on the borders of all lanes; each border carries its own once."""
+    raised = {(lane.road, lane.lane, round(float(lane.s[0]), 1)) for lane in lanes if lane.kind in RAISED}
     meshes = []
-    has_right = {(lane.road, round(float(lane.s[0]), 1)) for lane in lanes if lane.lane == -1}
     for lane in lanes:
-        meshes += _painted(lane, lane.outer, lane.outer_line, 1.0, table)
-        beside = lane.lane == -1 or (lane.lane == 1 and (lane.road, round(float(lane.s[0]), 1)) not in has_right)
-        if beside:
-            meshes += _painted(lane, lane.inner, lane.inner_line, 0.0, table)
+        outside = (lane.road, lane.lane + (1 if lane.lane > 0 else -1), round(float(lane.s[0]), 1))
+        kerbed = lane.kind in RAISED or outside in raised
+        meshes += _painted(lane, lane.outer, lane.outer_marks, 1.0, kerbed, table)
+        meshes += _painted(lane, lane.inner, lane.inner_marks, 0.0, lane.kind in RAISED, table)
     return meshes
 
 
-def _painted(lane: Lane, border: Float[ndarray, "n 3"], line: Line, share: float, table: MaterialTable) -> list[Mesh]:
+def _painted(
+    lane: Lane,
+    border: Float[ndarray, "n 3"],
+    marks: tuple[RoadMark, ...],
+    share: float,
+    kerbed: bool,
+    table: MaterialTable,
+) -> list[Mesh]:
+    """What one border carries; a `kerbed` one has its kerb already."""
     meshes = []
     across = lane.outer - lane.inner
     width = np.linalg.norm(across, axis=1)
     across = across / np.maximum(width, 1e-6)[:, None]
-    for begin, end in _runs(line):
-        kind, color = line.kind[begin], line.color[begin]
-        material = table.number("marking_yellow" if color == "Yellow" else "marking_white")
-        for offset, broken in strokes(kind, float(line.width[begin])):
-            for s in _pieces(float(lane.s[begin]), float(lane.s[min(end, len(lane.s) - 1)]), lane.s, broken):
-                place = _at(s, lane.s, border) + _at(s, lane.s, across) * offset + [0, 0, PAINT_HEIGHT]
-                half = _at(s, lane.s, across) * float(line.width[begin]) / 2
-                shares = share + np.array([-0.5, 0.5])[:, None] * line.width[begin] / _at(s, lane.s, width)[None]
-                tile = np.concatenate([lane.tile(shares[side] + offset / 3.5, s) for side in (0, 1)])
-                meshes.append(strip(place - half, place + half, material, None if lane.junction else tile))
+    ends = [*(mark.s for mark in marks[1:]), np.inf]
+    for mark, end in zip(marks, ends, strict=False):
+        span = (max(mark.s, float(lane.s[0])), min(end, float(lane.s[-1])))
+        if span[1] - span[0] < 0.02:
+            continue
+        if mark.kind == "curb" and not kerbed:
+            meshes += _kerb(_at(_between(span, lane.s), lane.s, border), _at(_between(span, lane.s), lane.s, across),
+                            mark.width, table)  # fmt: skip
+        if mark.kind == "botts dots":
+            s = np.arange(span[0] + STUD_SPACING / 2, span[1], STUD_SPACING)
+            meshes += _studs(_at(s, lane.s, border), table.number(f"marking_{mark.color}")) if len(s) else []
+        material = table.number(f"marking_{mark.color}")
+        for stroke in mark.strokes:
+            half = stroke.width / 2
+            for s in pieces(span, stroke, lane.s):
+                sideways = _at(s, lane.s, across)
+                place = _at(s, lane.s, border) + sideways * stroke.offset + [0, 0, PAINT_HEIGHT]
+                shares = share + (stroke.offset + np.array([-half, half])[:, None]) / _at(s, lane.s, width)[None]
+                tile = np.concatenate([lane.tile(shares[side], s) for side in (0, 1)])
+                bands = (place - sideways * half, place + sideways * half)
+                meshes.append(strip(*bands, material, None if lane.junction else tile))
     return meshes
 
 
-def strokes(kind: str, width: float) -> list[tuple[float, bool]]:
-    """Lines that make up a marking type: offset across the lane [m], and whether it is broken; none where unpainted."""
-    apart = width
-    return {
-        "Solid": [(0.0, False)],
-        "Broken": [(0.0, True)],
-        "SolidSolid": [(-apart, False), (apart, False)],
-        "SolidBroken": [(-apart, False), (apart, True)],
-        "BrokenSolid": [(-apart, True), (apart, False)],
-        "BrokenBroken": [(-apart, True), (apart, True)],
-        "BottsDots": [(0.0, True)],
-    }.get(kind, [])
+def _kerb(
+    border: Float[ndarray, "n 3"], across: Float[ndarray, "n 3"], width: float, table: MaterialTable
+) -> list[Mesh]:
+    """A kerb stone outside a border: its face, its top and its back."""
+    top = np.array([0, 0, 0.12])
+    far = border + across * max(width, 0.12)
+    kerb = table.number("kerb")
+    return [strip(border, border + across * 0.015 + top, kerb), strip(border + across * 0.015 + top, far + top, kerb),
+            strip(far + top, far + across * 0.01, kerb)]  # fmt: skip
 
 
-def _runs(line: Line) -> list[tuple[int, int]]:
-    """First and one-past-last sample of each stretch of equal paint."""
-    keys = list(zip(line.kind, line.color, strict=True))
-    cuts = [0, *(i for i in range(1, len(keys)) if keys[i] != keys[i - 1]), len(keys)]
-    return list(pairwise(cuts))
+def _studs(places: Float[ndarray, "n 3"], material: int) -> list[Mesh]:
+    """Round pavement markers of 0.1 m (Botts dots, Caltrans standard plan A20)."""
+    angle = np.arange(8) / 8 * 2 * np.pi
+    ring = np.stack([np.cos(angle), np.sin(angle), 0 * angle], 1)
+    one = np.concatenate([ring * 0.05, ring * 0.035 + [0, 0, 0.018], [[0, 0, 0.02]]])
+    k = np.arange(8)
+    after = (k + 1) % 8
+    faces = np.concatenate(
+        [np.column_stack(c) for c in ((k, after, after + 8), (k, after + 8, k + 8), (k + 8, after + 8, 0 * k + 16))]
+    )
+    points = (places[:, None] + one[None]).reshape(-1, 3)
+    every = (np.arange(len(places))[:, None, None] * len(one) + faces[None]).reshape(-1, 3)
+    return [mesh(points, every, material)]
 
 
-def _pieces(start: float, end: float, samples: Float[ndarray, "n"], broken: bool) -> list[Float[ndarray, "k"]]:
-    """Places along the road of each painted stroke between `start` and `end`."""
-    if end - start < 0.02:
-        return []
-    period = DASH + GAP
-    first = int(np.floor(start / period))
-    spans = [(i * period, i * period + DASH) for i in range(first, int(end / period) + 1)] if broken else [(start, end)]
-    pieces = []
-    for low, high in spans:
-        low, high = max(low, start), min(high, end)  # noqa: PLW2901
-        if high - low > 0.05:
-            inside = samples[(samples > low + 0.01) & (samples < high - 0.01)]
-            pieces.append(np.concatenate([[low], inside, [high]]))
-    return pieces
+def _between(span: tuple[float, float], samples: Float[ndarray, "n"]) -> Float[ndarray, "k"]:
+    """Both ends of a span and the samples inside it."""
+    inside = samples[(samples > span[0] + 0.01) & (samples < span[1] - 0.01)]
+    return np.concatenate([[span[0]], inside, [span[1]]])
+
+
+def pieces(span: tuple[float, float], stroke: Stroke, samples: Float[ndarray, "n"]) -> list[Float[ndarray, "k"]]:
+    """Places along the road of each painted dash of a stroke within a span of s."""
+    if stroke.space <= 0:
+        return [_between(span, samples)]
+    period = stroke.length + stroke.space
+    origin = 0.0 if stroke.start is None else span[0] + stroke.start
+    numbers = range(int(np.floor((span[0] - origin) / period)), int((span[1] - origin) / period) + 1)
+    dashes = [(origin + i * period, origin + i * period + stroke.length) for i in numbers]
+    cut = [(max(low, span[0]), min(high, span[1])) for low, high in dashes]
+    return [_between(dash, samples) for dash in cut if dash[1] - dash[0] > 0.05]
 
 
 def _at(s: Float[ndarray, "k"], samples: Float[ndarray, "n"], values: Float[ndarray, "n *d"]) -> Float[ndarray, "k *d"]:

@@ -10,8 +10,10 @@ from numpy import ndarray
 from scipy.spatial import cKDTree
 
 from scenarios.render.geometry import Mesh, mesh
+from scenarios.render.junctions import Covered
 from scenarios.render.materials import MaterialTable
 from scenarios.render.roads import RAISED, Lane, strip
+from scenarios.render.structures import BRIDGE_FROM, Edge, stretches
 
 VERGE = 5.0
 """Width of the verge beside each road [m]."""
@@ -19,6 +21,8 @@ VERGE_FALL = 0.14
 MARGIN = 90.0
 """How far the fine ground reaches beyond the outermost road [m]."""
 FAR = 1800.0
+CLEARED = 7.0
+"""How far from a road that passes under another one the land stays low [m]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +51,14 @@ class Land:
 
     def height(self, xy: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
         """Height of the land [m], a little under road and verge where they cover it."""
-        gap, index = self.tree.query(xy, k=min(8, len(self.points)))
-        weight = 1 / (gap + 0.5) ** 3
-        level = (self.points[index, 2] * weight).sum(1) / weight.sum(1)
-        away = (gap - self.half_widths[index]).min(axis=1)
-        lowest = np.minimum(self.points[index[:, :4], 2].min(axis=1), level)
+        gap, index = self.tree.query(xy, k=min(24, len(self.points)))
+        heights, edge = self.points[index, 2], gap - self.half_widths[index]
+        weight = 1 / (gap[:, :8] + 0.5) ** 3
+        level = (heights[:, :8] * weight).sum(1) / weight.sum(1)
+        away = edge.min(axis=1)
+        lowest = np.minimum(heights[:, :4].min(axis=1), level)
+        under = np.where(edge < CLEARED, heights, np.inf).min(axis=1)
+        lowest = np.where(under < lowest - BRIDGE_FROM, under, lowest)
         sunk = lowest - np.where(away < 0.8, 0.24, VERGE_FALL + 0.02)
         hills = np.clip((away - 25) / 260, 0, 1) ** 1.5 * self._hills(xy)
         return np.asarray(sunk + hills + np.clip((away - 7) / 12, 0, 1) * 0.3 * self._bumps(xy))
@@ -67,7 +74,7 @@ class Land:
         return np.asarray(np.sin(xy[:, 0] / 7.1 + np.sin(xy[:, 1] / 11.3)) + np.sin(xy[:, 1] / 5.7 + xy[:, 0] / 17.0))
 
 
-def terrain_meshes(lanes: list[Lane], land: Land, table: MaterialTable) -> list[Mesh]:
+def terrain_meshes(lanes: list[Lane], edges: list[Edge], land: Land, table: MaterialTable) -> list[Mesh]:
     """Verges along the roads, the fine ground between them, and the coarse land up to the horizon."""
     low, high = land.points[:, :2].min(0) - MARGIN, land.points[:, :2].max(0) + MARGIN
     cell = float(np.clip(np.sqrt(np.prod(high - low) / 30_000), 4.0, 12))
@@ -76,7 +83,7 @@ def terrain_meshes(lanes: list[Lane], land: Land, table: MaterialTable) -> list[
     centre = (low + high) / 2
     reach = (high - low) / 2 + FAR
     coarse = _grid(land, centre - reach, centre + reach, 45.0, grass, 0.0, (low + 20, high - 20))
-    return [fine, coarse, *verges(lanes, table)]
+    return [fine, coarse, *verges(lanes, edges, table)]
 
 
 def _grid(
@@ -102,30 +109,31 @@ def _grid(
     return mesh(points, faces, material)
 
 
-def verges(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
-    """Bands from the outermost lane's edge down to the fields, gravel first and then grass."""
-    outermost: dict[tuple[int, bool, float], Lane] = {}
-    for lane in lanes:
-        key = (lane.road, lane.lane > 0, round(float(lane.s[0]), 1))
-        if lane.junction:
-            continue
-        if key not in outermost or abs(lane.lane) > abs(outermost[key].lane):
-            outermost[key] = lane
-    one_sided = {(k[0], k[2]) for k in outermost}
+def verges(lanes: list[Lane], edges: list[Edge], table: MaterialTable) -> list[Mesh]:
+    """Bands from the roads' outer edges down to the fields, gravel first and then grass; none on bridges."""
     meshes = []
-    for (road, left, start), lane in outermost.items():
-        meshes += _verge(lane, lane.outer, lane.outer - lane.inner, table)
-        if (road, not left, start) not in outermost and (road, start) in one_sided:
-            innermost = min(
-                (x for x in lanes if x.road == road and round(float(x.s[0]), 1) == start), key=lambda x: abs(x.lane)
-            )
-            meshes += _verge(innermost, innermost.inner, innermost.inner - innermost.outer, table)
+    for edge in edges:
+        for a, b in stretches(~edge.bridge & ~edge.tunnel):
+            meshes += _verge(edge.lane, edge.points[a:b], edge.away[a:b], table)
+    return meshes + _behind_corners(lanes, table)
+
+
+def _behind_corners(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
+    """Bands behind the sidewalks that go round a junction's corners, where no lane lies behind them."""
+    raised = [lane for lane in lanes if lane.junction and lane.kind in RAISED]
+    if not raised:
+        return []
+    covered, meshes = Covered(lanes), []
+    for lane in raised:
+        away = (lane.outer - lane.inner) * [1, 1, 0]
+        away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+        free = ~np.any([covered.at(lane.outer + away * step) for step in (0.4, 1.0, 1.8)], axis=0)
+        for a, b in stretches(free):
+            meshes += _verge(lane, lane.outer[a:b], away[a:b], table)
     return meshes
 
 
-def _verge(lane: Lane, edge: Float[ndarray, "n 3"], outward: Float[ndarray, "n 3"], table: MaterialTable) -> list[Mesh]:
-    away = outward * [1, 1, 0]
-    away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+def _verge(lane: Lane, edge: Float[ndarray, "n 3"], away: Float[ndarray, "n 3"], table: MaterialTable) -> list[Mesh]:
     high = RAISED.get(lane.kind, 0.0)
     inside = edge - away * 0.02 + [0, 0, high - 0.02]
     gravel = 0.0 if high else 0.6

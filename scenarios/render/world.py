@@ -10,11 +10,13 @@ from numpy import ndarray
 from scipy.spatial import cKDTree
 
 from scenarios.maps.world_map import WorldMap
+from scenarios.render.furniture import furnish
 from scenarios.render.geometry import Mesh, joined
-from scenarios.render.junctions import junction_meshes
+from scenarios.render.junctions import junction_meshes, trimmed
 from scenarios.render.materials import MaterialTable
 from scenarios.render.planting import Standing, plant
 from scenarios.render.roads import Lane, lanes_of, marking_meshes, road_meshes
+from scenarios.render.structures import Edge, outer_edges, structure_meshes, tunnel_lamps
 from scenarios.render.surface import TILES
 from scenarios.render.terrain import Land, terrain_meshes
 from scenarios.render.town import building_meshes
@@ -39,15 +41,25 @@ class World:
 
 def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
     """Build the static scene of a map; the same seed plants the same trees."""
-    lanes = lanes_of(world_map.opendrive, world_map.carla_map())
+    lanes = trimmed(lanes_of(world_map.opendrive, world_map.carla_map()))
     land = Land.around(lanes, seed)
     paved = junction_meshes(world_map.opendrive, lanes, table)
-    ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *paved, *terrain_meshes(lanes, land, table)]
+    furniture = furnish(world_map.opendrive, table)
+    edges = bridged(lanes, world_map.opendrive, land)
+    ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *paved]
+    ground += [*terrain_meshes(lanes, edges, land, table), *structure_meshes(edges, table), *furniture.meshes]
     is_town = any(lane.kind == "sidewalk" for lane in lanes)
     houses = building_meshes(world_map.opendrive, land, table, seed) if is_town else []
     planting = plant(lanes, land, houses, table, seed)
     meshes = [joined(ground), *([joined(houses)] if houses else [])]
-    return World(lanes, meshes, planting.standing, planting.lamps)
+    return World(lanes, meshes, planting.standing + furniture.standing, np.concatenate([planting.lamps, tunnel_lamps(edges)]))
+
+
+def bridged(lanes: list[Lane], opendrive: str, land: Land) -> list[Edge]:
+    """The outer edges of all roads, with their bridges where the land beside them lies low."""
+    edges = outer_edges(lanes, opendrive)
+    beside = [edge.points + edge.away * 0.8 for edge in edges]
+    return outer_edges(lanes, opendrive, land.height(np.concatenate(beside)[:, :2]) if beside else None)
 
 
 class LaneFinder:

@@ -71,12 +71,16 @@ _STRONG = frozenset(
     for name in ("audi.etron", "audi.tt", "dodge.charger_2020", "ford.mustang", "mercedes.coupe_2020",
                  "tesla.cybertruck", "tesla.model3")
 )  # fmt: skip
-_ELECTRIC = frozenset(f"vehicle.{name}" for name in ("audi.etron", "tesla.cybertruck", "tesla.model3"))
-_EMERGENCY = frozenset(f"vehicle.{name}" for name in ("ford.ambulance", "carlamotors.firetruck"))
+_ELECTRIC = frozenset(f"vehicle.{name}" for name in ("audi.etron", "tesla.cybertruck", "tesla.model3", "micro.microlino"))
+_EMERGENCY = frozenset(
+    f"vehicle.{name}"
+    for name in ("ford.ambulance", "carlamotors.firetruck", "dodge.charger_police", "dodge.charger_police_2020")
+)
 _SECOND_GENERATION = frozenset(
     f"vehicle.{name}"
     for name in ("dodge.charger_2020", "ford.crown", "lincoln.mkz_2020", "mercedes.coupe_2020", "mercedes.sprinter",
-                 "ford.ambulance", "carlamotors.firetruck", "mitsubishi.fusorosa")
+                 "ford.ambulance", "carlamotors.firetruck", "mitsubishi.fusorosa", "dodge.charger_police_2020",
+                 "mini.cooper_s_2021", "nissan.patrol_2021", "volkswagen.t2_2021", "carlamotors.european_hgv")
 )  # fmt: skip
 
 _COLORS = ("17,37,103", "180,44,44", "210,210,205", "25,25,28", "120,125,130", "60,90,70", "160,140,90")
@@ -102,7 +106,7 @@ def _of_kind(*kinds: str) -> Iterable[str]:
 def _vehicles() -> Iterable[Blueprint]:
     for blueprint in _of_kind(*_DRIVETRAINS):
         kind = KINDS[blueprint]
-        special = "electric" if blueprint in _ELECTRIC else "emergency" if blueprint in _EMERGENCY else ""
+        special = "taxi" if blueprint == "vehicle.ford.crown" else "electric" if blueprint in _ELECTRIC else "emergency" if blueprint in _EMERGENCY else ""
         own = (
             constant("number_of_wheels", INT, WHEELS[blueprint]),
             constant("object_type", STRING, ""),

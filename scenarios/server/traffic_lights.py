@@ -33,7 +33,7 @@ class Signal:
 
     Attributes:
         id: OpenDRIVE's signal id.
-        pose: where its light stands; CARLA turns the actor by 90 degrees, so that x runs across the lane.
+        pose: where its pole stands, by the lane that it stops; CARLA turns the actor by 90 degrees, so that x runs across the lane.
         stops: the last metres of each lane that it stops.
         group: the junction whose lights take turns; -1 for a light of its own.
         phase: its turn there.
@@ -59,8 +59,9 @@ def read_signals(carla_map: Any, opendrive: str) -> list[Signal]:
         group, phase = phases.get(id_, (junction, -1))
         transform = landmarks[0].transform
         place = transform.location
-        yaw = math.remainder(transform.rotation.yaw + 90.0, 360.0)
-        pose = Pose(place.x, place.y, place.z, 0.0, yaw, 0.0)
+        stopped = entries[0].transform if entries else transform
+        yaw = math.remainder(stopped.rotation.yaw + 90.0, 360.0)
+        pose = Pose(place.x, place.y, stopped.location.z, 0.0, yaw, 0.0)
         signals.append(Signal(id_, pose, tuple(_stop_area(one) for one in entries), group, phase))
     return _with_phases(signals)
 

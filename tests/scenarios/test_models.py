@@ -11,7 +11,8 @@ import pytest
 from scenarios.actor_sizes import EXTENTS, KINDS, WHEELS
 from scenarios.render.models.catalog import _model, model_for
 from scenarios.render.models.mesh import MATERIALS, Joint, Model, Part
-from scenarios.render.models.roadside import guide_post, sign, street_lamp, traffic_light
+from scenarios.render.models.roadside import actor_light, bollard, guide_post, plain_pole, street_lamp, traffic_light
+from scenarios.render.models.signs import known, sign
 from scenarios.render.models.trees import TREES, bush, tree
 
 ALL = tuple(EXTENTS)
@@ -23,7 +24,10 @@ SCENERY = {
     "post": guide_post(),
     "lamp": street_lamp(),
     "light": traffic_light(),
-    **{f"sign {kind}": sign(kind, "80") for kind in ("274", "205", "206", "306", "325")},
+    "light of an actor": actor_light(),
+    "bollard": bollard(),
+    "pole": plain_pole(3.0),
+    **{f"sign {kind}": sign(kind, "80") for kind in (*known(), "325")},
 }
 
 

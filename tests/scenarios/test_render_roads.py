@@ -9,7 +9,8 @@ from scenarios.instant import Pose
 from scenarios.maps.world_map import WorldMap, load_map
 from scenarios.render.frames import camera_of, pose_matrix, sun_direction
 from scenarios.render.materials import MaterialTable
-from scenarios.render.roads import DASH, GAP, lanes_of, marking_meshes, road_meshes, strokes
+from scenarios.render.roadmarks import DASH, GAP, strokes
+from scenarios.render.roads import lanes_of, marking_meshes, road_meshes
 from scenarios.render.surface import TILES, Tiles
 from scenarios.render.terrain import Land
 from scenarios.render.town import building_meshes
@@ -43,8 +44,8 @@ def test_paint_has_the_area_of_two_solid_lines_and_one_broken() -> None:
 
 
 def test_double_lines_are_two_strokes() -> None:
-    assert [broken for _, broken in strokes("SolidBroken", 0.12)] == [False, True]
-    assert strokes("NONE", 0.12) == []
+    assert [stroke.space > 0 for stroke in strokes("solid broken", 0.12)] == [False, True]
+    assert strokes("none", 0.12) == ()
 
 
 @pytest.mark.parametrize("name", ["country_road", "small_town"])

@@ -10,13 +10,22 @@ from scenarios.render.models import shapes
 from scenarios.render.models.cabin import cabin_parts
 from scenarios.render.models.car_body import ROWS, BodyShape
 from scenarios.render.models.car_profiles import Profile
+from scenarios.render.models.fittings import Livery, livery_parts, roof_rails
 from scenarios.render.models.mesh import Color, Part
 from scenarios.render.models.wheels import wheel
 
+RAILED_FROM, RAILED, LONGEST_CAR = 0.38, 0.6, 5.7
+"""Wheel radius [m] from which a body up to LONGEST_CAR [m] may have roof rails, and how often it has."""
 _LAMP_ROW = 3  # the row of cells between ROWS[3] and ROWS[4]
 
 
-def car(profile: Profile, extent: tuple[float, float, float], paint: Color, seed: int) -> tuple[Part, ...]:
+def car(
+    profile: Profile,
+    extent: tuple[float, float, float],
+    paint: Color,
+    seed: int,
+    livery: Livery | None = None,
+) -> tuple[Part, ...]:
     """Build a vehicle whose body is of one piece.
 
     Args:
@@ -24,13 +33,19 @@ def car(profile: Profile, extent: tuple[float, float, float], paint: Color, seed
         extent: half sizes, mirrors included [m].
         paint: linear RGB of the body.
         seed: varies rims, grille and plates.
+        livery: of a vehicle that wears the colours of its trade.
     """
     rng = np.random.default_rng(seed)
     half_width = max(0.87 * extent[1], min(extent[1] - 0.06, 0.9)) if extent[1] < 1.25 else extent[1] - 0.03
-    shape = BodyShape(profile, 2 * extent[0], half_width, 2 * extent[2])
+    rise = 0.0 if livery is None else livery.rise
+    shape = BodyShape(profile, 2 * extent[0], half_width, 2 * extent[2] - rise)
     parts = _shell(shape, paint) + cabin_parts(shape, paint)
     parts += [_seams(shape), _underbody(shape), _plates(shape)]
     parts += _mirrors(shape, extent[1], paint if rng.random() < 0.7 else None)
+    if livery is not None:
+        parts += livery_parts(shape, livery)
+    elif profile.wheel >= RAILED_FROM and profile.rear_window and shape.length < LONGEST_CAR and rng.random() < RAILED:
+        parts.append(roof_rails(shape))
     return (*parts, *_wheels(shape, int(rng.integers(5, 10)), profile.wheel))
 
 

@@ -98,6 +98,12 @@ _BUS = replace(
     doors=(0.03, 0.11), grille=0.4,
 )  # fmt: skip
 
+_BUBBLE = replace(
+    _SMALL, nose=0.46, cowl=0.52, belt=0.56, deck=0.60, tail=0.54, glass=(0.10, 0.30, 0.80, 0.95),
+    windows=((0.12, 0.80),), doors=(0.12, 0.62), wheel=0.26, clearance=0.17, axles=(0.24, 0.80), round_nose=0.42,
+    round_tail=0.5, slant=0.16, grille=0.0, tumblehome=0.28,
+)  # fmt: skip
+
 PROFILES: dict[str, Profile] = {
     "vehicle.audi.a2": _HATCHBACK,
     "vehicle.audi.etron": _SUV,
@@ -123,5 +129,12 @@ PROFILES: dict[str, Profile] = {
     "vehicle.mercedes.sprinter": _VAN,
     "vehicle.volkswagen.t2": _CAMPER,
     "vehicle.mitsubishi.fusorosa": _BUS,
+    "vehicle.dodge.charger_police": replace(_SEDAN, glass=(0.31, 0.46, 0.69, 0.85), wheel=0.36),
+    "vehicle.dodge.charger_police_2020": replace(_SEDAN, glass=(0.31, 0.46, 0.69, 0.85), wheel=0.36),
+    "vehicle.mercedes.coupe": replace(_COUPE, nose=0.52, deck=0.68),
+    "vehicle.micro.microlino": _BUBBLE,
+    "vehicle.mini.cooper_s_2021": replace(_SMALL, glass=(0.28, 0.39, 0.88, 0.965), wheel=0.33),
+    "vehicle.nissan.patrol_2021": replace(_SUV, wheel=0.42, clearance=0.27),
+    "vehicle.volkswagen.t2_2021": _CAMPER,
 }
 """Blueprint to profile, for all vehicles with a body of one piece."""

@@ -10,9 +10,11 @@ import numpy as np
 from scenarios.actor_sizes import EXTENTS, KINDS
 from scenarios.render.models.car import car
 from scenarios.render.models.car_profiles import PROFILES
+from scenarios.render.models.fittings import LIVERIES
 from scenarios.render.models.mesh import Color, Model
 from scenarios.render.models.people import walker
 from scenarios.render.models.props import prop
+from scenarios.render.models.roadside import actor_light
 from scenarios.render.models.truck import truck
 from scenarios.render.models.two_wheeler import bicycle, motorcycle
 
@@ -45,20 +47,23 @@ def model_for(blueprint: str, attributes: Mapping[str, str], seed: int) -> Model
 
 @lru_cache(maxsize=512)
 def _model(blueprint: str, color: str, seed: int) -> Model:
+    if blueprint.startswith("traffic.traffic_light"):
+        return actor_light()
     kind = KINDS.get(blueprint) or _kind_of_unknown(blueprint)
     extent = EXTENTS.get(blueprint) or EXTENTS[_STAND_IN[kind]]
     if kind == "pedestrian":
         return Model(walker(2 * extent[2], _mixed(seed, blueprint)))
     if kind == "prop":
         return Model(prop(blueprint, extent))
-    paint = _parse_color(color) or _drawn_paint(seed)
+    livery = LIVERIES.get(blueprint)
+    paint = livery.paint if livery is not None else _parse_color(color) or _drawn_paint(seed)
     if kind == "truck":
         return Model(truck(extent, paint, seed, fire_engine="firetruck" in blueprint))
     if kind == "bicycle":
         return Model(bicycle(extent, paint, seed, upright="omafiets" in blueprint))
     if kind == "motorcycle":
         return Model(motorcycle(extent, paint, seed, scooter="vespa" in blueprint))
-    return Model(car(PROFILES.get(blueprint, PROFILES[_STAND_IN["car"]]), extent, paint, seed))
+    return Model(car(PROFILES.get(blueprint, PROFILES[_STAND_IN["car"]]), extent, paint, seed, livery))
 
 
 _STAND_IN = {"car": "vehicle.lincoln.mkz_2020", "pedestrian": "walker.pedestrian.0001", "prop": "static.prop.box01"}

@@ -58,12 +58,14 @@ class Joint:
 
     Attributes:
         kind: "wheel" rolls by travelled / pivot height; "steer_wheel" rolls and turns about the vertical with the
-            steering; "steer" only turns; "swing" goes back and forth with the steps; "bend" only one way (knees).
+            steering; "crank" turns as a wheel does, but at pedals; "steer" only turns; "swing" goes back and forth
+            with the steps; "bend" only one way (knees).
         pivot: a point on the axis, in the model's axes [m].
         axis: unit direction of the axis; a positive angle turns by the right-hand rule.
         phase: of a swing, in the cycle of two steps [rad].
         amplitude: of a swing [rad].
-        period: path length of one cycle (two steps) [m]; wheels: pivot's height over the ground [m], their radius.
+        period: path length of one cycle (two steps) [m]; wheels: pivot's height over the ground [m], their radius;
+            cranks: path length of one radian [m].
         parent: the joint that carries this one (the hip carries the knee).
     """
 
@@ -84,7 +86,7 @@ class Joint:
             gait: share of the full swing, 0 standing to 1 walking.
         """
         angle, turn = 0.0, 0.0
-        if self.kind in {"wheel", "steer_wheel"}:
+        if self.kind in {"wheel", "steer_wheel", "crank"}:
             angle = travelled / self.period
         if self.kind in {"steer", "steer_wheel"}:
             turn = -math.radians(steer)

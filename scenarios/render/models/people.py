@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from scenarios.render.models import shapes
 from scenarios.render.models.mesh import Color, Joint, Part, Vector, moved
+from scenarios.render.models.pedalling import leg
 
 _TOPS: tuple[Color, ...] = (
     (0.02, 0.022, 0.03), (0.05, 0.06, 0.11), (0.30, 0.03, 0.03), (0.10, 0.13, 0.08), (0.42, 0.40, 0.36),
@@ -166,7 +169,16 @@ def _arm(side: str, sign: int, height: float, looks: Looks, stride: float) -> li
     ]
 
 
-def rider(saddle: Vector, grip: Vector, pedal: Vector, crown: float, seed: int, *, helmet: bool = True) -> list[Part]:
+def rider(
+    saddle: Vector,
+    grip: Vector,
+    pedal: Vector,
+    crown: float,
+    seed: int,
+    *,
+    helmet: bool = True,
+    crank: Vector | None = None,
+) -> list[Part]:
     """Build a person who sits on a two-wheeler, in the vehicle's axes.
 
     Args:
@@ -176,6 +188,7 @@ def rider(saddle: Vector, grip: Vector, pedal: Vector, crown: float, seed: int, 
         crown: height of the top of the head [m].
         seed: clothes.
         helmet: wears one.
+        crank: the pedals' axle [m] of a rider who pedals, None for feet that rest.
     """
     looks, scale = Looks.drawn(seed), 1.72
     head_r = _head_size(scale)
@@ -200,15 +213,35 @@ def rider(saddle: Vector, grip: Vector, pedal: Vector, crown: float, seed: int, 
         shoulder = chest + np.array([0.0, 0.17, 0.10]) * flip
         hand = np.array(grip) * flip
         elbow = (shoulder + hand) / 2 + np.array([-0.04, 0.05, -0.09]) * flip
-        foot = np.array(pedal) * flip + np.array([0.0, 0.0, 0.06 if sign > 0 else 0.0])
         seat = hip + np.array([0.02, 0.09, -0.02]) * flip
-        knee = (seat + foot) / 2 + np.array([0.24, 0.03, 0.10]) * flip
         arm = shapes.join(shapes.capsule(shoulder, elbow, 0.058, 0.045), shapes.capsule(elbow, hand, 0.044, 0.034))
-        leg = shapes.join(shapes.capsule(seat, knee, 0.085, 0.062), shapes.capsule(knee, foot, 0.06, 0.042))
-        shoe = shapes.ellipsoid(foot + np.array([0.06, 0, -0.035]), (0.13, 0.047, 0.045), 8, 5)
-        parts += [
-            shapes.part(f"arm_{side}", arm, "cloth_a", color=looks.top),
-            shapes.part(f"leg_{side}", leg, "cloth_b", color=looks.trousers),
-            shapes.part(f"shoe_{side}", shoe, "shoe"),
-        ]
+        parts.append(shapes.part(f"arm_{side}", arm, "cloth_a", color=looks.top))
+        if crank is None:
+            parts += _resting_leg(side, seat, np.array(pedal) * flip, looks)
+        else:
+            parts += _pedalling_leg(side, seat, crank, looks)
     return parts
+
+
+def _resting_leg(side: str, seat: Float[ndarray, "3"], foot: Float[ndarray, "3"], looks: Looks) -> list[Part]:
+    sign = 1.0 if side == "left" else -1.0
+    knee = (seat + foot) / 2 + np.array([0.24, 0.03 * sign, 0.10])
+    limb = shapes.join(shapes.capsule(seat, knee, 0.085, 0.062), shapes.capsule(knee, foot, 0.06, 0.042))
+    shoe = shapes.ellipsoid(foot + np.array([0.06, 0, -0.035]), (0.13, 0.047, 0.045), 8, 5)
+    return [
+        shapes.part(f"leg_{side}", limb, "cloth_b", color=looks.trousers),
+        shapes.part(f"shoe_{side}", shoe, "shoe"),
+    ]
+
+
+def _pedalling_leg(side: str, seat: Float[ndarray, "3"], crank: Vector, looks: Looks) -> list[Part]:
+    """Thigh, shin and shoe that follow a pedal; the right one is half a turn behind."""
+    limb = leg(seat, crank, 0.0 if side == "left" else math.pi)
+    thigh = shapes.capsule(seat, limb.knee, 0.085, 0.062)
+    shin = shapes.capsule(limb.knee, limb.ankle, 0.06, 0.042)
+    shoe = shapes.ellipsoid(limb.ankle + np.array([0.06, 0, -0.05]), (0.13, 0.047, 0.045), 8, 5)
+    return [
+        shapes.part(f"thigh_{side}", thigh, "cloth_b", joint=limb.hip_joint, color=looks.trousers),
+        shapes.part(f"shin_{side}", shin, "cloth_b", joint=limb.knee_joint, color=looks.trousers),
+        shapes.part(f"shoe_{side}", shoe, "shoe", joint=limb.knee_joint),
+    ]

@@ -1,29 +1,15 @@
-"""Posts, lamps, signs and traffic lights: they stand at the origin and face +x, towards the driver who reads them."""
+"""Posts, lamps and traffic lights: they stand at the origin and face +x, towards the driver who reads them."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from scenarios.render.models import shapes
-from scenarios.render.models.mesh import Color, Model, Part
-
-_BLACK: Color = (0.012, 0.012, 0.012)
-_WHITE: Color = (0.75, 0.75, 0.73)
-_SIGN_MIDDLE = 2.3  # height of a sign face's middle over the ground [m]
-
-# Strokes of a character on a field 1 wide and 2 high, from (x, y) to (x, y).
-_SEGMENTS = {
-    "a": (0, 2, 1, 2), "b": (1, 2, 1, 1), "c": (1, 1, 1, 0), "d": (0, 0, 1, 0), "e": (0, 1, 0, 0), "f": (0, 2, 0, 1),
-    "g": (0, 1, 1, 1), "t": (0.5, 2, 0.5, 0),
-}  # fmt: skip
-_GLYPHS = {
-    "0": "abcdef", "1": "bc", "2": "abged", "3": "abgcd", "4": "fgbc", "5": "afgcd", "6": "afgedc", "7": "abc",
-    "8": "abcdefg", "9": "abcdfg", "S": "afgcd", "T": "at", "O": "abcdef", "P": "abefg",
-}  # fmt: skip
-
+from scenarios.render.models.mesh import Model
 
 @lru_cache(maxsize=1)
 def guide_post() -> Model:
@@ -89,98 +75,25 @@ def traffic_light() -> Model:
     )
 
 
-@lru_cache(maxsize=64)
-def sign(kind: str, value: str = "") -> Model:
-    """Return a traffic sign on its pole.
-
-    Args:
-        kind: OpenDRIVE signal type by the German catalogue: "274" speed limit, "205" give way, "206" stop, "306"
-            priority road; any other is a blue plate.
-        value: a speed limit's number [km/h].
-    """
-    pole = shapes.tube([(-0.04, 0, 0), (-0.04, 0, _SIGN_MIDDLE + 0.34)], [0.032, 0.032], 8)
-    builders = {"274": _limit, "205": _give_way, "206": _stop, "306": _priority}
-    face = builders.get(kind, _blue)(value)
-    return Model((shapes.part("pole", pole, "pole"), *face))
-
-
-def _polygon(corners: int, radius: float, turn: float, out: float) -> shapes.Mesh:
-    """A regular polygon facing +x, its first corner `turn` [rad] from straight up, with a back."""
-    a = np.arange(corners) / corners * 2 * math.pi + turn
-    ring = np.stack([np.full(corners, out), -radius * np.sin(a), _SIGN_MIDDLE + radius * np.cos(a)], axis=1)
-    return shapes.sheet(ring)
-
-
-def _plate(name: str, corners: int, radius: float, turn: float, out: float, material: str) -> Part:
-    return shapes.part(name, _polygon(corners, radius, turn, out), material, smooth=False)
-
-
-def _back(corners: int, radius: float, turn: float) -> Part:
-    front = _polygon(corners, radius, turn, -0.005)
-    return shapes.part("back", shapes.Mesh(front.vertices, front.faces[:, ::-1].copy()), "sign_back", smooth=False)
-
-
-def _limit(value: str) -> tuple[Part, ...]:
-    text = value or "50"
-    height = 0.26 if len(text) < 3 else 0.19
-    return (
-        _back(20, 0.33, 0.0), _plate("ring", 20, 0.33, 0.0, 0.0, "sign_red"),
-        _plate("face", 20, 0.265, 0.0, 0.004, "sign"),
-        shapes.part("number", _letters(text, height), "sign", smooth=False, color=_BLACK),
-    )  # fmt: skip
-
-
-def _give_way(_: str) -> tuple[Part, ...]:
-    return (
-        _back(3, 0.5, math.pi),
-        _plate("ring", 3, 0.5, math.pi, 0.0, "sign_red"),
-        _plate("face", 3, 0.32, math.pi, 0.004, "sign"),
+@lru_cache(maxsize=1)
+def actor_light() -> Model:
+    """Return the signal head in the axes of CARLA's actor: x runs across the lane, whose traffic drives towards +y."""
+    turned = (
+        replace(p, vertices=np.column_stack([p.vertices[:, 1], -p.vertices[:, 0], p.vertices[:, 2]]).astype(np.float32))
+        for p in traffic_light().parts
     )
+    return Model(tuple(turned))
 
 
-def _stop(_: str) -> tuple[Part, ...]:
-    turn = math.pi / 8
-    return (
-        _back(8, 0.42, turn), _plate("edge", 8, 0.42, turn, 0.0, "sign"),
-        _plate("face", 8, 0.395, turn, 0.004, "sign_red"),
-        shapes.part("word", _letters("STOP", 0.2), "sign", smooth=False, color=_WHITE),
-    )  # fmt: skip
+@lru_cache(maxsize=1)
+def bollard() -> Model:
+    """Return a bollard of 0.9 m with a reflecting band."""
+    post = shapes.tube([(0, 0, 0), (0, 0, 0.86), (0, 0, 0.9)], [0.06, 0.06, 0.03], 10)
+    band = shapes.tube([(0, 0, 0.66), (0, 0, 0.78)], [0.062, 0.062], 10, caps=False)
+    return Model((shapes.part("post", post, "plastic"), shapes.part("band", band, "reflector")))
 
 
-def _priority(_: str) -> tuple[Part, ...]:
-    return (
-        _back(4, 0.42, 0.0),
-        _plate("edge", 4, 0.42, 0.0, 0.0, "sign"),
-        _plate("face", 4, 0.30, 0.0, 0.004, "sign_yellow"),
-    )
-
-
-def _blue(_: str) -> tuple[Part, ...]:
-    turn = math.pi / 4
-    return (
-        _back(4, 0.42, turn),
-        _plate("edge", 4, 0.42, turn, 0.0, "sign"),
-        _plate("face", 4, 0.39, turn, 0.004, "sign_blue"),
-    )
-
-
-def _letters(text: str, height: float) -> shapes.Mesh:
-    """Strokes of a line of characters, centred on the sign's face, 8 mm before it."""
-    half, gap = height / 2, 0.85 * height
-    thick = 0.085 * height if len(text) > 3 else 0.1 * height
-    strokes = []
-    for k, character in enumerate(text.upper()):
-        left = (k - (len(text) - 1) / 2) * gap - half / 2
-        for segment in _GLYPHS.get(character, ""):
-            x0, y0, x1, y1 = (v * half for v in _SEGMENTS[segment])
-            # Whoever reads it looks along -x, so his right is +y.
-            low = (left + min(x0, x1) - thick, _SIGN_MIDDLE - half + min(y0, y1) - thick)
-            high = (left + max(x0, x1) + thick, _SIGN_MIDDLE - half + max(y0, y1) + thick)
-            corners = [
-                (0.008, low[0], low[1]),
-                (0.008, high[0], low[1]),
-                (0.008, high[0], high[1]),
-                (0.008, low[0], high[1]),
-            ]
-            strokes.append(shapes.sheet(corners))
-    return shapes.join(*strokes)
+@lru_cache(maxsize=16)
+def plain_pole(height: float) -> Model:
+    """Return a bare pole of `height` metres."""
+    return Model((shapes.part("pole", shapes.tube([(0, 0, 0), (0, 0, height)], [0.06, 0.045], 8), "pole"),))

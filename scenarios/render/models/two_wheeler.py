@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from scenarios.render.models import shapes
-from scenarios.render.models.mesh import Color, Joint, Part
+from scenarios.render.models.mesh import Color, Joint, Part, Vector
+from scenarios.render.models.pedalling import CRANK, crank_joint
 from scenarios.render.models.people import rider
 
 Extent = tuple[float, float, float]
@@ -37,8 +38,7 @@ def bicycle(extent: Extent, paint: Color, seed: int, *, upright: bool = False) -
     ]
     bar = [(grip[0], -grip[1], grip[2]), (stem[0], 0, stem[2] + 0.04), grip]
     fork = [shapes.tube([(front, y, radius), (stem[0], y, stem[2] - 0.06)], [0.012, 0.015], 5) for y in (-0.04, 0.04)]
-    dark = [shapes.tube(bar, [0.014] * 3, 6), shapes.ellipsoid(saddle, (0.13, 0.07, 0.035), 8, 5),
-            shapes.box((crank[0], 0, crank[2]), (0.05, 0.26, 0.03))]  # fmt: skip
+    dark = [shapes.tube(bar, [0.014] * 3, 6), shapes.ellipsoid(saddle, (0.13, 0.07, 0.035), 8, 5)]
     parts = [
         shapes.part("frame", shapes.join(*frame, *fork), "housing", color=paint),
         shapes.part("fittings", shapes.join(*dark), "plastic"),
@@ -51,8 +51,17 @@ def bicycle(extent: Extent, paint: Color, seed: int, *, upright: bool = False) -
         parts += _spoked_wheel(name, x, radius, 0.022)
         if upright:
             parts.append(shapes.part(f"mudguard_{name}", _mudguard(x, radius + 0.004, 0.03), "housing", color=paint))
-    pedal = (crank[0] + 0.02, 0.14, crank[2] - 0.06)
-    return (*parts, *rider(saddle, grip, pedal, 2 * extent[2], seed, helmet=not upright))
+    parts.append(_pedals(crank))
+    return (*parts, *rider(saddle, grip, crank, 2 * extent[2], seed, helmet=not upright, crank=crank))
+
+
+def _pedals(crank: Vector) -> Part:
+    """Chain wheel, both arms and pedals, the left one in front."""
+    x, _, z = crank
+    wheel = shapes.moved(shapes.lathe([(0.09, 0.012), (0.09, -0.012)], 14, caps=True), (x, -0.05, z))
+    arms = [shapes.tube([(x, 0.07 * s, z), (x + CRANK * s, 0.08 * s, z)], [0.012, 0.01], 5) for s in (1, -1)]
+    pads = [shapes.box((x + CRANK * s, 0.13 * s, z), (0.09, 0.09, 0.025)) for s in (1, -1)]
+    return shapes.part("pedals", shapes.join(wheel, *arms, *pads), "plastic", joint=crank_joint(crank), smooth=False)
 
 
 def motorcycle(extent: Extent, paint: Color, seed: int, *, scooter: bool = False) -> tuple[Part, ...]:

@@ -1,0 +1,77 @@
+"""Places beside a road: from OpenDRIVE's s and t to the map's axes, as the file's plan view and elevation give them.
+
+ASAM OpenDRIVE 1.8, chapter 9: lines, arcs, spirals (Euler curves) and (parametric) cubic polynomials.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+import numpy as np
+
+Place = tuple[float, float, float, float]
+"""x, y, z [m] and heading [rad] in OpenDRIVE's axes."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceLine:
+    """The reference line of one `<road>`."""
+
+    geometries: tuple[ET.Element, ...]
+    elevations: tuple[ET.Element, ...]
+
+    @classmethod
+    def of(cls, road: ET.Element) -> ReferenceLine:
+        """Read a road's line."""
+        geometries = sorted(road.findall("planView/geometry"), key=lambda one: _value(one, "s"))
+        elevations = sorted(road.findall("elevationProfile/elevation"), key=lambda one: _value(one, "s"))
+        return cls(tuple(geometries), tuple(elevations))
+
+    def at(self, s: float, t: float = 0.0) -> Place:
+        """The place `t` metres left of the line at `s` metres along it."""
+        x, y, heading = self._plan(s)
+        return x - t * math.sin(heading), y + t * math.cos(heading), self.height(s), heading
+
+    def height(self, s: float) -> float:
+        """Elevation at s [m]."""
+        part = next((one for one in reversed(self.elevations) if _value(one, "s") <= s + 1e-9), None)
+        if part is None:
+            return 0.0
+        ds = s - _value(part, "s")
+        return sum(_value(part, name) * ds**power for power, name in enumerate("abcd"))
+
+    def _plan(self, s: float) -> tuple[float, float, float]:
+        part = next((one for one in reversed(self.geometries) if _value(one, "s") <= s + 1e-9), self.geometries[0])
+        length, shape = _value(part, "length"), next(iter(part), None)
+        ds = min(max(s - _value(part, "s"), 0.0), length)
+        u, v, turn = (ds, 0.0, 0.0) if shape is None else _local(shape, ds, length)
+        heading = _value(part, "hdg")
+        c, d = math.cos(heading), math.sin(heading)
+        return _value(part, "x") + c * u - d * v, _value(part, "y") + d * u + c * v, heading + turn
+
+
+def _local(shape: ET.Element, ds: float, length: float) -> tuple[float, float, float]:
+    """Place and heading `ds` metres along a geometry, in its own axes."""
+    if shape.tag in {"arc", "spiral"}:
+        first = _value(shape, "curvature") if shape.tag == "arc" else _value(shape, "curvStart")
+        last = first if shape.tag == "arc" else _value(shape, "curvEnd")
+        along = np.linspace(0.0, ds, 65)
+        turn = first * along + (last - first) / max(length, 1e-9) * along**2 / 2
+        step = ds / (len(along) - 1)
+        u, v = (float((f[1:] + f[:-1]).sum() * step / 2) for f in (np.cos(turn), np.sin(turn)))
+        return u, v, float(turn[-1])
+    if shape.tag == "poly3":
+        a, b, c, d = (_value(shape, name) for name in "abcd")
+        return ds, a + b * ds + c * ds**2 + d * ds**3, math.atan(b + 2 * c * ds + 3 * d * ds**2)
+    if shape.tag == "paramPoly3":
+        p = ds if shape.get("pRange") == "arcLength" else ds / max(length, 1e-9)
+        powers, slopes = np.array([1, p, p**2, p**3]), np.array([0, 1, 2 * p, 3 * p**2])
+        u, v = (np.array([_value(shape, name + axis) for name in "abcd"]) for axis in "UV")
+        return float(u @ powers), float(v @ powers), math.atan2(float(v @ slopes), float(u @ slopes))
+    return ds, 0.0, 0.0
+
+
+def _value(element: ET.Element, name: str) -> float:
+    return float(element.get(name, "0"))
