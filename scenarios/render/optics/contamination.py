@@ -136,7 +136,8 @@ def _ice(width: int, height: int, severity: float, rng: np.random.Generator) -> 
     edge = np.maximum(np.abs(x / width * 2 - 1), np.abs(y / height * 2 - 1))
     needles = 1 - np.abs(_noise(width, height, rng, first=22, octaves=4))
     field = 1.25 * edge + 0.55 * needles + 0.3 * _noise(width, height, rng, first=4, octaves=3)
-    return np.asarray(np.clip((field - 1.75 + 1.6 * severity) * 1.3, 0, 0.95) * min(1.0, 4 * severity), np.float32)
+    sharp = np.clip((field - 1.75 + 1.6 * severity) * 1.3, 0, 0.95) * min(1.0, 4 * severity)
+    return np.asarray(cv2.GaussianBlur(sharp.astype(np.float32), (0, 0), max(height / 130, 0.3)), np.float32)
 
 
 def _noise(
