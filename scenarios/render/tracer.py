@@ -107,7 +107,10 @@ def camera_rays(camera: Camera, samples: int, offset: Any) -> Any:
 
 
 def _between_corners(rays: Float32[ndarray, "3 n"], index: Any, columns: Any, offset: Any) -> Any:
-    """Directions inside pixels of any lens, bilinear between those of the pixels' corners (exact to 1e-3 px)."""
+    """Directions inside pixels of any lens, bilinear between those of the pixels' corners.
+
+    That is off by less than 1e-3 px in pictures of 640 pixels and more, and by less than 3e-3 px in smaller ones.
+    """
     channels = []
     for channel in rays:
         values = mi.Float(np.ascontiguousarray(channel))
@@ -119,9 +122,10 @@ def _between_corners(rays: Float32[ndarray, "3 n"], index: Any, columns: Any, of
 
 
 def _corner_rays(camera: Camera) -> Float32[ndarray, "3 n"]:
-    """Unit directions, camera axes, through the corners of all pixels."""
+    """Directions, camera axes, through the corners of all pixels: on the plane z = 1 unless the lens sees sideways."""
     x, y = np.meshgrid(np.arange(camera.width + 1.0), np.arange(camera.height + 1.0))
-    return np.asarray(camera.rays(np.column_stack([x.ravel(), y.ravel()])).T, np.float32)
+    rays = camera.rays(np.column_stack([x.ravel(), y.ravel()]))
+    return np.asarray((rays if camera.lens == "fisheye" else rays / rays[:, 2:]).T, np.float32)
 
 
 def _vector(values: Float[ndarray, "3"]) -> Any:

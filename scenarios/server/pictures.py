@@ -162,7 +162,7 @@ _CODES: dict[str, Callable[[Any], UInt8[ndarray, "height width 4"]]] = {
 
 def _place(view: View) -> tuple[Any, ...]:
     lens = tuple(item for item in view.attributes.items() if item[0].startswith(LENS) and "flare" not in item[0])
-    return (view.pose, view.width, view.height, view.fov, view.hidden, lens)
+    return (view.pose, view.width, view.height, view.fov, view.hidden, view.velocity, view.spin, lens)
 
 
 def _hashable(view: View) -> tuple[Any, ...]:

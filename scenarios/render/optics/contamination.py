@@ -18,6 +18,8 @@ from numpy import ndarray
 
 DROPS = 110
 """Droplets in a picture at severity 1."""
+SPLASHES = 420
+"""Splashes of dirt in a picture at severity 1."""
 MINIFIED = 4.0
 """How much smaller a droplet shows the scene."""
 
@@ -104,20 +106,38 @@ def _droplets(
 
 
 def _dirt(width: int, height: int, severity: float, rng: np.random.Generator) -> Float32[ndarray, "height width"]:
-    film = _noise(width, height, rng, first=4, octaves=5)
-    specks = _noise(width, height, rng, first=36, octaves=3)
-    where = np.clip(_noise(width, height, rng, first=3, octaves=2) + 1.2 * severity - 0.6, 0, 1.2)
-    opacity = 0.55 * np.clip((film + 2 * severity - 1.1) * 0.8, 0, 1) + np.clip((specks - 1.5 + where) * 1.4, 0, 1)
-    return np.asarray(np.clip(opacity, 0, 0.93) * min(1.0, 2.5 * severity), np.float32)
+    """Splashes, denser here than there, over a thin uneven film."""
+    film = 0.45 * np.clip((_noise(width, height, rng, first=4, octaves=4) + 3 * severity - 1.4) * 0.5, 0, 1)
+    density = _noise(width, height, rng, first=3, octaves=2)
+    clear = 1 - film.astype(np.float32)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    places = rng.uniform(0, 1, (SPLASHES, 2)) * (width, height)
+    radii = height * np.clip(rng.lognormal(np.log(0.011), 0.7, SPLASHES), 0.004, 0.05)
+    chance, darkness = rng.uniform(0, 1, SPLASHES), rng.uniform(0.35, 0.9, SPLASHES)
+    turn, stretch = rng.uniform(0, np.pi, SPLASHES), rng.uniform(1, 1.8, SPLASHES)
+    for i in range(SPLASHES):
+        column, row = places[i].astype(int)
+        if chance[i] > severity * (0.6 + 0.4 * np.tanh(density[row, column])):
+            continue
+        reach = radii[i] * 2.6
+        left, right = (int(np.clip(places[i, 0] + s * reach, 0, width)) for s in (-1, 1))
+        top, bottom = (int(np.clip(places[i, 1] + s * reach, 0, height)) for s in (-1, 1))
+        part = (slice(top, bottom), slice(left, right))
+        dx, dy = x[part] - places[i, 0], y[part] - places[i, 1]
+        along, across = dx * np.cos(turn[i]) + dy * np.sin(turn[i]), dy * np.cos(turn[i]) - dx * np.sin(turn[i])
+        distance = np.hypot(along / stretch[i], across) / radii[i]
+        clear[part] *= 1 - darkness[i] * np.clip((1.35 - distance) / 0.8, 0, 1)
+    return np.asarray(np.clip(1 - clear, 0, 0.95), np.float32)
 
 
 def _ice(width: int, height: int, severity: float, rng: np.random.Generator) -> Float32[ndarray, "height width"]:
-    """Thicker towards the edges, with fine needles in it."""
+    """Thicker towards the edges, with ridges like crystals in it."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     edge = np.maximum(np.abs(x / width * 2 - 1), np.abs(y / height * 2 - 1))
-    needles = 1 - np.abs(_noise(width, height, rng, first=12, octaves=5))
-    field = 1.25 * edge + 0.45 * needles + 0.35 * _noise(width, height, rng, first=4, octaves=3)
-    return np.asarray(np.clip((field - 1.75 + 1.6 * severity) * 1.3, 0, 0.95) * min(1.0, 4 * severity), np.float32)
+    needles = 1 - np.abs(_noise(width, height, rng, first=22, octaves=4))
+    field = 1.25 * edge + 0.55 * needles + 0.3 * _noise(width, height, rng, first=4, octaves=3)
+    sharp = np.clip((field - 1.75 + 1.6 * severity) * 1.3, 0, 0.95) * min(1.0, 4 * severity)
+    return np.asarray(cv2.GaussianBlur(sharp.astype(np.float32), (0, 0), max(height / 130, 0.3)), np.float32)
 
 
 def _noise(
