@@ -34,8 +34,6 @@ FLOW_RANGE = 2.0
 DEPTH_SCALE = 1000.0 / (2**24 - 1)
 """CARLA's depth pictures: metres per step."""
 
-Sent = carla.Image | carla.OpticalFlowImage
-
 CHANNELS: Mapping[str, tuple[str, Mapping[str, str]]] = MappingProxyType(
     {
         "rgb": ("sensor.camera.rgb", {}),
@@ -148,7 +146,7 @@ class Rig:
 
     def shoot(self) -> Picture:
         """Play one tick and take its picture."""
-        inboxes: dict[str, queue.SimpleQueue[Sent]] = {name: queue.SimpleQueue() for name in self.sensors}
+        inboxes: dict[str, queue.SimpleQueue[carla.SensorData]] = {name: queue.SimpleQueue() for name in self.sensors}
         for name, sensor in self.sensors.items():
             sensor.listen(inboxes[name].put)
         frame = self._stage.tick()
@@ -158,7 +156,7 @@ class Rig:
         return _picture(images, self.sensors["rgb"].attributes, self._stage.ego)
 
 
-def _of_frame(inbox: queue.SimpleQueue[Sent], frame: int, name: str) -> Sent:
+def _of_frame(inbox: queue.SimpleQueue[carla.SensorData], frame: int, name: str) -> carla.SensorData:
     """The image of one frame from a sensor's inbox."""
     while True:
         try:
@@ -171,7 +169,7 @@ def _of_frame(inbox: queue.SimpleQueue[Sent], frame: int, name: str) -> Sent:
             return image
 
 
-def _picture(images: Mapping[str, Sent], attributes: Mapping[str, str], ego: carla.Actor) -> Picture:
+def _picture(images: Mapping[str, carla.SensorData], attributes: Mapping[str, str], ego: carla.Actor) -> Picture:
     rgb = images["rgb"]
     raw = {name: _bytes(images[name]) for name in CHANNELS}
     depth = raw["depth"].astype(np.float32)
@@ -185,7 +183,7 @@ def _picture(images: Mapping[str, Sent], attributes: Mapping[str, str], ego: car
     )
 
 
-def _extra(name: str, image: Sent) -> ndarray:
+def _extra(name: str, image: carla.SensorData) -> ndarray:
     """A further mask or twin as a drive keeps it."""
     if name == "flow":
         return encode_flow(flow_of(image))
@@ -208,7 +206,7 @@ def flow_of(image: carla.OpticalFlowImage) -> Float32[ndarray, "height width 2"]
     return np.where(known, clip * half, np.float32(np.nan))
 
 
-def _bytes(image: Sent) -> UInt8[ndarray, "height width 4"]:
+def _bytes(image: carla.SensorData) -> UInt8[ndarray, "height width 4"]:
     """An image's bytes: blue, green, red, alpha."""
     return np.frombuffer(image.raw_data, dtype=np.uint8).reshape(image.height, image.width, 4).copy()
 

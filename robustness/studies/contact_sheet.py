@@ -18,7 +18,8 @@ from rich.progress import track
 from perception.errors import WhiteoutError
 from robustness.studies.street import Scene, scenes
 from scenarios.maps.world_map import load_map
-from scenarios.weather import CONDITIONS, SEVERITIES, preset
+from scenarios.severities import CONDITIONS, SEVERITIES
+from scenarios.weather import preset
 
 TILE = (320, 192)
 """Width and height of one picture [px]; it is rendered at twice that."""

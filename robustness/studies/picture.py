@@ -18,7 +18,7 @@ from perception.errors import WhiteoutError
 from robustness.provenance import code_version
 from robustness.studies.frames import Order, read_all
 from robustness.studies.tally import FIGURES, Reading, figure, written
-from scenarios.weather import CONDITIONS, SEVERITIES
+from scenarios.severities import CONDITIONS, SEVERITIES
 
 OWN_MAPS = ("country_road", "small_town")
 CLEAR_PICTURES = 50

@@ -46,16 +46,16 @@ def by_hand(points: Float[ndarray, "n 3"], at: View) -> tuple[Float[ndarray, "n 
     return pixels, ahead
 
 
-def points_of(shot: Shot, chosen: Bool[ndarray, "h w"]) -> Float[ndarray, "n 3"]:
-    """World points (renderer axes) under pixels, from their depth."""
+def points_of(shot: Shot, chosen: Bool[ndarray, "h w"], away: float | None = None) -> Float[ndarray, "n 3"]:
+    """World points (renderer axes) under pixels, from their depth, or all as far `away` [m]."""
     pose, at = shot.view.pose, shot.view
     forward, right, up = rotation(pose.pitch, pose.yaw, pose.roll).T
     rows, columns = np.nonzero(chosen)
     focal = at.width / 2 / np.tan(np.deg2rad(at.fov / 2))
-    depth = shot.depth()[chosen].astype(float)[:, None]
+    depth = (shot.depth()[chosen].astype(float) if away is None else np.full(len(rows), away))[:, None]
     side, rise = (columns + 0.5 - at.width / 2) / focal, (at.height / 2 - rows - 0.5) / focal
-    away = depth * (forward + side[:, None] * right + rise[:, None] * up)
-    return np.asarray((np.array([pose.x, pose.y, pose.z]) + away) * MIRROR)
+    local = depth * (forward + side[:, None] * right + rise[:, None] * up)
+    return np.asarray((np.array([pose.x, pose.y, pose.z]) + local) * MIRROR)
 
 
 @cameras
@@ -139,19 +139,8 @@ def test_flow_is_the_way_from_where_points_were(at: View) -> None:
     np.testing.assert_allclose(centres[mine] - flow[mine], pixels, atol=0.02)
 
     sky = np.isinf(shot.depth())
-    turned, _ = by_hand(points_of(replace_depth(shot, 1e7), sky), earlier)
+    turned, _ = by_hand(points_of(shot, sky, 1e7), earlier)
     np.testing.assert_allclose(centres[sky] - flow[sky], turned, atol=0.02)
-
-
-class replace_depth:  # noqa: N801 - reads as a function
-    """A shot whose every pixel is as far away."""
-
-    def __init__(self, shot: Shot, depth: float) -> None:
-        self.view = shot.view
-        self._depth = np.full((shot.view.height, shot.view.width), depth)
-
-    def depth(self) -> ndarray:
-        return self._depth
 
 
 def test_a_rolling_wheel_flows_and_its_car_does_not() -> None:

@@ -163,7 +163,7 @@ def border_distance(world_map: carla.Map, point: ndarray) -> float:
     right = waypoint.transform.get_right_vector()
     middle = waypoint.transform.location
     offset = (location.x - middle.x) * right.x + (location.y - middle.y) * right.y
-    return abs(abs(offset) - waypoint.lane_width / 2)
+    return float(abs(abs(offset) - waypoint.lane_width / 2))
 
 
 def test_the_far_side_of_a_crest_is_not_visible() -> None:

@@ -110,7 +110,7 @@ def test_cameras_that_cannot_be_made_are_told_what_may_be(
 def test_flow_is_sent_in_half_pictures_up_to_the_ranges_end() -> None:
     flow = np.zeros((10, 8, 2), np.float32)
     flow[0, :4] = [[2.0, -5.0], [np.nan, 1.0], [40.0, 0.0], [-40.0, 0.0]]
-    np.testing.assert_allclose(carla_flow(flow)[0, :4], [[0.5, 1.0], [2, 2], [2, 0], [-2, 0]])
+    np.testing.assert_allclose(carla_flow(flow)[0, :4], np.array([[0.5, 1.0], [2.0, 2.0], [2.0, 0.0], [-2.0, 0.0]]))
     assert (carla_flow(flow)[1:] == 0).all()
 
 
