@@ -112,7 +112,9 @@ def render(
         attacks=groups,
         errors=errors_by_weather(summary),
         failed=[check for check in summary.health if not check.passed],
-        untested=[name for name in known_weathers() if name not in {c.weather.partition("@")[0] for c in summary.conditions}],
+        untested=[
+            name for name in known_weathers() if name not in {c.weather.partition("@")[0] for c in summary.conditions}
+        ],
         real_weather=words.real_weather,
         evidence=words.evidence(summary),
         machine=dict(machine or {}),

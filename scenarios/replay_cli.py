@@ -12,7 +12,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Mount `whiteout replay`."""
     replay = commands.add_parser("replay", help="play a scenario and write the drive that its camera saw")
     replay.add_argument("scenario", help="name of a scenario, such as lead_brakes, or a Python file with a SCENARIO")
-    replay.add_argument("--weather", default="clear", help="weather preset, perhaps with a severity, such as low-sun-snow@5 (default: clear)")
+    replay.add_argument(
+        "--weather",
+        default="clear",
+        help="weather preset, perhaps with a severity, such as low-sun-snow@5 (default: clear)",
+    )
     replay.add_argument("--out", type=Path, required=True, metavar="DRIVE", help="folder to write; must not exist")
     replay.add_argument("--video", type=Path, metavar="FILE.mp4", help="write the pictures as a film too")
     replay.add_argument("--carla", metavar="HOST:PORT", help="use this CARLA server instead of our own")

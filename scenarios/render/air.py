@@ -82,7 +82,14 @@ class Air:
         rise = _looks(camera)[..., 2] if weather.fog_falloff > 0 and weather.fog_density > 0 else None
         thrown = spray(instant, camera, depth, hidden)
         return cls(
-            extinction(weather), weather.fog_distance, rise, weather.fog_falloff, glow, drops, sky.horizon * 1.25, thrown
+            extinction(weather),
+            weather.fog_distance,
+            rise,
+            weather.fog_falloff,
+            glow,
+            drops,
+            sky.horizon * 1.25,
+            thrown,
         )
 
     def through(

@@ -17,7 +17,8 @@ from numpy import ndarray
 from perception.errors import WhiteoutError
 from scenarios.render.materials import COLUMNS, MATERIALS, MaterialTable
 from scenarios.render.mitsuba_setup import dr, mi
-from scenarios.render.shading import Hit, Shader, scatter
+from scenarios.render.scattering import scatter
+from scenarios.render.shading import Hit, Layers
 from scenarios.render.surface import Tiles
 from scenarios.weather import Weather
 
@@ -48,7 +49,7 @@ class Published:
 
 PUBLISHED: dict[str, Published] = {
     "dry asphalt": Published(
-        "road", Weather(), 0.05, 0.15, "Pomerantz et al. 2000, The effect of pavements' temperatures on air temperatures"
+        "road", Weather(), 0.05, 0.15, "Pomerantz et al. 2000, The effect of pavements' temperatures on air"
         " in large cities (LBNL-43442): albedo 0.05 new to 0.15 aged",
     ),
     "white paint": Published(
@@ -114,19 +115,18 @@ def _vector(values: Float[ndarray, "3"]) -> Any:
 def _hits(material: str, weather: Weather, eye: Float[ndarray, "3"], tiles: Tiles, spots: int, seed: int) -> Hit:
     """What `eye` (a direction) sees of flat ground at `spots` places drawn at random."""
     table = MaterialTable()
-    shader = Shader(None, table.rows(), None, None, None, tiles, weather)
     rng = np.random.default_rng([seed, 31])
     x, y = (mi.Float(values.astype(np.float32)) for values in rng.uniform(0, 64, (2, spots)))
-    row = [mi.Vector4f(*shader_row) for shader_row in _row(table, material)]
+    row = [mi.Vector4f(*numbers) for numbers in _row(table, material)]
     tile = dr.full(mi.UInt32, 0 if material in LAMINATE else 1, spots)
     up = dr.zeros(mi.Vector3f, spots)
     up.z = 1.0
     ray = SimpleNamespace(d=dr.repeat(_vector(-eye), spots))
     found = SimpleNamespace(t=dr.full(mi.Float, DISTANCE, spots))
     along, across = mi.Vector3f(1, 0, 0), mi.Vector3f(0, 1, 0)
-    active = dr.full(mi.Bool, True, spots)  # noqa: FBT003 - Dr.Jit names the fill value by place alone
-    return shader.layers(ray, found, mi.Point3f(x, y, 0), up, up, along, across, row, tile, mi.Point2f(x, y),
-                         dr.zeros(mi.UInt32, spots), active)  # fmt: skip
+    active = dr.full(mi.Bool, True, spots)
+    point, place, instance = mi.Point3f(x, y, 0), mi.Point2f(x, y), dr.zeros(mi.UInt32, spots)
+    return Layers(tiles, weather).at(ray, found, point, up, up, along, across, row, tile, place, instance, active)
 
 
 def _row(table: MaterialTable, material: str) -> list[list[float]]:

@@ -125,13 +125,13 @@ def _grain(size: TileSize, rng: np.random.Generator) -> tuple[Float[ndarray, "r 
 def _levelled(grain: Float[ndarray, "r c"], seal: Float[ndarray, "r c"]) -> Float[ndarray, "r c"]:
     """The grain shifted so that asphalt with its seals reflects as much, on average, as its material says."""
     light = (1 + GRAIN_CONTRAST * grain) * (1 - SEAL_DARKENS * SEAL_SHOWN * seal)
-    return grain + (1 - light.mean()) / GRAIN_CONTRAST
+    return np.asarray(grain + (1 - light.mean()) / GRAIN_CONTRAST)
 
 
 def _bitumen(
     size: TileSize, within: Float[ndarray, "r c"], tracks: Float[ndarray, "r c"], rng: np.random.Generator
 ) -> Float[ndarray, "r c"]:
-    """Poured seams, cracks, patches with sealed edges, the oil stripe in the middle of a lane, marks of braking tyres."""
+    """Poured seams, cracks, patches with sealed edges, the oil stripe in a lane's middle, marks of braking tyres."""
     seams = _lines(size, _seams(size, rng), 0.055)
     cracks = _lines(size, _cracks(size, 60, rng), 0.02)
     inside, edges = _patches(size, rng)
@@ -149,7 +149,7 @@ def _lines(size: TileSize, lines: list[Float[ndarray, "_ 2"]], width: float) -> 
     for line in lines:
         for shift in np.ndindex(3, 3):
             moved = (line * scale + (np.array(shift) - 1) * (size.columns, size.rows)) * 16
-            cv2.polylines(picture, [np.round(moved).astype(np.int32)], False, 255, thick, cv2.LINE_AA, 4)  # noqa: FBT003
+            cv2.polylines(picture, [np.round(moved).astype(np.int32)], False, 255, thick, cv2.LINE_AA, 4)
     return np.asarray(picture / 255.0)
 
 
@@ -202,7 +202,7 @@ def _ghosts(size: TileSize, rng: np.random.Generator) -> Float[ndarray, "r c"]:
             rng.uniform(0, size.length, 6), rng.uniform(0, size.width, 6), rng.uniform(3, 16, 6), strict=True
         )
     ]
-    return _lines(size, lines, 0.14) * (0.55 + 0.25 * noise(size, 0.3, 0.05, rng))
+    return np.asarray(_lines(size, lines, 0.14) * (0.55 + 0.25 * noise(size, 0.3, 0.05, rng)))
 
 
 def _litter(size: TileSize, traffic: Float[ndarray, "r c"], rng: np.random.Generator) -> Float[ndarray, "r c"]:

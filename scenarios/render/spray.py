@@ -1,7 +1,7 @@
 """Spray behind vehicles on a wet road: billows of droplets that rise from the rear wheels and thin out behind them.
 
-How much water is thrown up grows with the water film and with speed, as in the splash and spray model of Flintsch, Viner
-and Dunford (2014, "Predicting splash and spray and its impact on drivers"); that it blinds cameras for seconds behind a
+How much water is thrown up grows with the water film and with speed, as in the model of Flintsch, Viner and Dunford
+(2014, "Predicting splash and spray and its impact on drivers"); that it blinds cameras for seconds behind a
 car that cuts in was measured by Walz et al. (2021, "A benchmark for spray from nearby cutting vehicles"). The shape of
 the billows here is a drawing, not a flow simulation.
 """

@@ -75,13 +75,13 @@ def puddles(pattern: Pattern, weather: Weather) -> Float[ndarray, "rows columns"
     return step(0.0, 0.3, level + 0.45 * pattern.low)
 
 
-def water(
-    pattern: Pattern, weather: Weather, puddle: Float[ndarray, "rows columns"]
-) -> Float[ndarray, "rows columns"]:
+def water(pattern: Pattern, weather: Weather, puddle: Float[ndarray, "rows columns"]) -> Float[ndarray, "rows columns"]:
     """Thickness of the smooth layer on the ground, 0 dry to 1 mirror: water film, puddles, ice under snow, glaze."""
     wet = weather.wetness / 100 * (0.62 + 0.22 * pattern.tracks + 0.06 * pattern.fine)
     under_snow = 0.55 * weather.snow_packed * min(1.0, weather.snow_cover * 1.5) * (0.5 + 0.5 * pattern.tracks)
-    glaze = 0.0 if weather.ice <= 0 else step(0.0, 0.7, weather.ice * 2 - 1.15 + 0.3 * pattern.blots + 0.5 * pattern.tracks)
+    glaze = (
+        0.0 if weather.ice <= 0 else step(0.0, 0.7, weather.ice * 2 - 1.15 + 0.3 * pattern.blots + 0.5 * pattern.tracks)
+    )
     slush = 0.75 * weather.slush * (0.6 + 0.4 * pattern.tracks)
     film = np.maximum.reduce([wet + 0.5 * puddle, np.maximum(under_snow, 0.92 * glaze), slush])
     return np.maximum(np.clip(film, 0, 1), puddle)

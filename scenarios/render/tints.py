@@ -65,7 +65,7 @@ class Tints:
         )
 
     def soiled(self, color: Any, dirt: Any, paved: Any, patchy: Any) -> tuple[Any, Any]:
-        """The ground's colour under its dirt (`surface.dirt`), and how far a leaf covers it; salt keeps to the `paved`."""
+        """The ground's colour under its dirt (`surface.dirt`), and a leaf's share of it; salt keeps to the `paved`."""
         leaf = dr.clip((dirt - LEAF) * 4, 0, 1)
         color = dr.lerp(color, self.soil, dr.minimum(2 * dirt, 1) * (1 - leaf) * paved)
         brown, yellow = (mi.Color3f(*(float(v) for v in c)) for c in LEAVES)

@@ -19,7 +19,8 @@ from numpy import ndarray
 from perception.camera import Camera
 from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.render.retro import retroreflected
-from scenarios.render.shading import Hit, Shader, bounce, scatter
+from scenarios.render.scattering import bounce, scatter
+from scenarios.render.shading import Hit, Shader
 
 INDIRECT_CLAMP = 3.0
 """Light arriving over more than one bounce is cut at this multiple of a white, sunlit wall: it removes sparkles."""
@@ -199,7 +200,11 @@ class _Kernel:
         beam = dr.select(row[10] > 0, dr.square(dr.square(cone)) * low, cone)
         lit = self.clear(hit, towards, distance - 0.25, lit & (beam > 0) & (dr.dot(hit.geometric, towards) > 0))
         matte, gloss = scatter(hit, hit.frame.to_local(towards))
-        value = (matte + gloss + hit.beads * retroreflected(hit.viewer, hit.frame.to_local(towards))) * mi.Color3f(*row[6:9]) * (beam * mi.Float(self.lamp_count) / dr.square(distance))
+        value = (
+            (matte + gloss + hit.beads * retroreflected(hit.viewer, hit.frame.to_local(towards)))
+            * mi.Color3f(*row[6:9])
+            * (beam * mi.Float(self.lamp_count) / dr.square(distance))
+        )
         return dr.select(lit, value, 0)
 
 

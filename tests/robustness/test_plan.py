@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from perception.errors import WhiteoutError
+from robustness.cells import audited_weathers
 from robustness.plan import Plan, eps_value
 from robustness.plan_file import read_plan
 
@@ -65,6 +66,12 @@ def test_the_hash_sees_every_default(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD + "frames: 7\n").plan_hash != read(tmp_path, GOOD).plan_hash
 
 
+def test_a_weather_may_be_asked_for_at_a_severity(tmp_path: Path) -> None:
+    plan = read(tmp_path, GOOD.replace("low-sun-snow", "low-sun-snow@5"))
+    assert plan.weather == ("clear", "low-sun-snow@5")
+    assert audited_weathers(plan, plan.audits[0].grad_cam) == ("low-sun-snow@5",)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
@@ -72,6 +79,7 @@ def test_the_hash_sees_every_default(tmp_path: Path) -> None:
         ("steps: 5", "step: 5", 5, "did you mean 'steps'?"),
         ("low_sun, cut_in", "low_sun, cutin", 1, "did you mean 'cut_in'?"),
         ("weather: [clear, low-sun-snow]", "weather: [clear, lowsun-snow]", 2, "did you mean 'low-sun-snow'?"),
+        ("weather: [clear, low-sun-snow]", "weather: [clear, low-sun-snow@6]", 2, "low-sun-snow@1 to low-sun-snow@5"),
         ("1/255, 4/255", "1/255, 4", 5, "write 4/255"),
         ("1/255, 4/255", "0.01", 5, "write 3/255"),
         ("1/255, 4/255", "1/255, many", 5, "write 4/255"),

@@ -39,7 +39,8 @@ def test_snow_is_set_and_outlives_carlas_weather(server: ServerProcess, extensio
 
 
 @pytest.mark.parametrize(
-    ("state", "reason"), [({"snow_deep": 1.0}, "snow_deep"), ({"snow_banks": 4.0}, "between 0 and 3"), ({"snow_cover": 1.5}, "between 0 and 1"),
+    ("state", "reason"), [({"snow_deep": 1.0}, "snow_deep"), ({"snow_banks": 4.0}, "between 0 and 3"),
+                          ({"snow_cover": 1.5}, "between 0 and 1"),
                           ({"temperature": float("nan")}, "temperature")],
 )  # fmt: skip
 def test_bad_road_states_are_refused(extension: Extension, state: dict[str, float], reason: str) -> None:

@@ -23,8 +23,15 @@ def tiles() -> Tiles:
 
 
 def factor(material: str, weather: Weather, incidence: float, view: float, azimuth: float = 0.0) -> float:
-    angles = {"incidence": float(incidence), "view": float(view), "azimuth": float(azimuth)}
-    return reflectance_factor(material, weather, spots=4096, tiles=tiles(), **angles)
+    return reflectance_factor(
+        material,
+        weather,
+        incidence=float(incidence),
+        view=float(view),
+        azimuth=float(azimuth),
+        spots=4096,
+        tiles=tiles(),
+    )
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -46,9 +53,12 @@ def test_polished_snow_mirrors_a_low_sun_more_than_fresh_snow() -> None:
 
 @pytest.mark.parametrize("sun", [60.0, 70.0, 80.0])
 def test_snow_sends_more_light_forward_than_up_and_more_up_than_matte_at_a_high_sun(sun: float) -> None:
-    """The order in Dumont et al. 2010 and Kokhanovsky and Breon 2012: forward above back above nadir, growing with the
-    sun's distance from the zenith."""
-    forward, back, above = factor("grass", FRESH, sun, 70), factor("grass", FRESH, sun, 70, 180), factor("grass", FRESH, sun, 0)
+    """Forward above back above nadir, and more the lower the sun: Dumont et al. 2010, Kokhanovsky and Breon 2012."""
+    forward, back, above = (
+        factor("grass", FRESH, sun, 70),
+        factor("grass", FRESH, sun, 70, 180),
+        factor("grass", FRESH, sun, 0),
+    )
     assert forward > 1.15 * back
     assert back > above
     assert factor("grass", FRESH, sun, 60) > factor("grass", FRESH, sun - 20, 60)

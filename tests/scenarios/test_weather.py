@@ -10,7 +10,9 @@ from scenarios.server.physics import road_grip
 from scenarios.severities import CONDITIONS, SEVERITIES
 from scenarios.weather import ROAD_STATE_FIELDS, ROAD_STATE_RANGES, Weather, preset
 
-ROWS = [(name, field) for name, steps in CONDITIONS.items() for field, value in steps.items() if isinstance(value, tuple)]
+ROWS = [
+    (name, field) for name, steps in CONDITIONS.items() for field, value in steps.items() if isinstance(value, tuple)
+]
 
 
 def visibility(name: str) -> list[float]:
