@@ -1,6 +1,6 @@
 """What OpenDRIVE's `<objects>` paint on the road: crosswalks, stop lines, arrows, words, hatched areas.
 
-Sizes of stripes follow the German RMS 1 (crosswalk bars of 0.5 m with gaps of 0.5 m, hatching of 0.5 m with gaps of 1 m).
+Crosswalk bars are 0.5 m wide with gaps of 0.5 m, as German sign 293 has them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -57,7 +58,9 @@ class Spot:
         c, d = math.cos(road + self.turn), math.sin(road + self.turn)
         along = uv[:, 0] * math.cos(self.turn) - uv[:, 1] * math.sin(self.turn)
         z = np.array([self.line.height(self.s + ds) for ds in along])
-        return np.column_stack([x + c * uv[:, 0] - d * uv[:, 1], y + d * uv[:, 0] + c * uv[:, 1], z + self.lift + LEVEL])
+        return np.column_stack(
+            [x + c * uv[:, 0] - d * uv[:, 1], y + d * uv[:, 0] + c * uv[:, 1], z + self.lift + LEVEL]
+        )
 
 
 def painted(element: ET.Element, spot: Spot, table: MaterialTable) -> Mesh | None:
@@ -139,7 +142,7 @@ def _reach(area: Float[ndarray, "n 2"], u: float) -> tuple[float, float]:
 def _band(path: Float[ndarray, "n 2"], width: float) -> list[Float[ndarray, "4 2"]]:
     """A path as flat pieces of `width`."""
     found = []
-    for a, b in zip(path, path[1:], strict=False):
+    for a, b in pairwise(path):
         along = (b - a) / max(float(np.linalg.norm(b - a)), 1e-9)
         side = np.array([-along[1], along[0]]) * width / 2
         found.append(np.array([a - side, b - side, b + side, a + side]))
@@ -161,11 +164,9 @@ def _word(text: str, length: float, width: float) -> list[Float[ndarray, "4 2"]]
     """A word to be read by who drives along u; letters are stretched along the way."""
     strokes = text_strokes(text, 1.0)
     half = max(abs(stroke[:, 0]).max() for stroke in strokes)
-    found = []
-    for stroke in strokes:
-        for piece in _band(np.column_stack([stroke[:, 1], -stroke[:, 0]]), THICK):
-            found.append(piece * [length, width / (2 * half)])
-    return found
+    size = np.array([length, width / (2 * half)])
+    flat = [np.column_stack([stroke[:, 1], -stroke[:, 0]]) for stroke in strokes]
+    return [piece * size for stroke in flat for piece in _band(stroke, THICK)]
 
 
 def _face(spot: Spot, polygon: Float[ndarray, "n 2"], material: int) -> Mesh:

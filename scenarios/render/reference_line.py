@@ -1,6 +1,6 @@
 """Places beside a road: from OpenDRIVE's s and t to the map's axes, as the file's plan view and elevation give them.
 
-ASAM OpenDRIVE 1.8, chapter 9: lines, arcs, spirals (Euler curves) and (parametric) cubic polynomials.
+ASAM OpenDRIVE's shapes: lines, arcs, spirals (Euler curves) and (parametric) cubic polynomials.
 """
 
 from __future__ import annotations

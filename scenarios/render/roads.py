@@ -39,7 +39,7 @@ class Lane:
         junction: part of a junction.
         s: place along the road [m].
         inner, outer: borders towards and away from the reference line, renderer axes [m].
-        outer_marks, inner_marks: what is painted on them, by ascending s; the inner ones only beside the reference line.
+        outer_marks, inner_marks: what is painted on them, by ascending s; inner ones beside the reference line only.
     """
 
     road: int
@@ -148,8 +148,16 @@ def _raised(lane: Lane, table: MaterialTable) -> list[Mesh]:
     """A sidewalk or median between two kerbs, closed at both ends."""
     top = np.array([0, 0, RAISED[lane.kind]])
     kerb = table.number("kerb")
-    across = (lane.outer - lane.inner) / np.maximum(np.linalg.norm(lane.outer - lane.inner, axis=1, keepdims=True), 1e-6)
-    rows = (lane.inner - across * 0.01, lane.inner + top, lane.inner + across * 0.14 + top, lane.outer + top, lane.outer)
+    across = (lane.outer - lane.inner) / np.maximum(
+        np.linalg.norm(lane.outer - lane.inner, axis=1, keepdims=True), 1e-6
+    )
+    rows = (
+        lane.inner - across * 0.01,
+        lane.inner + top,
+        lane.inner + across * 0.14 + top,
+        lane.outer + top,
+        lane.outer,
+    )
     rows = tuple(np.concatenate([_lowered(row[:1], lane.inner[:1]), row, _lowered(row[-1:], lane.inner[-1:])])
                  for row in rows)  # fmt: skip
     surfaces = (kerb, kerb, table.number("sidewalk"), kerb)

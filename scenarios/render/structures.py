@@ -1,4 +1,4 @@
-"""Bridges and tunnels: decks and parapets where the land falls away below a road, tubes with lamps where one is covered.
+"""Bridges and tunnels: decks and parapets where the land lies low, tubes with lamps where a road is covered.
 
 A `<tunnel>` of the map is built as it is stated. A bridge is a stretch that a `<bridge>` names, or whose edge lies more
 than BRIDGE_FROM metres over the land beside it, as CARLA's towns state none.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -117,7 +118,7 @@ def _parapet(edge: Edge, a: int, b: int, table: MaterialTable) -> list[Mesh]:
     foot = RAISED.get(edge.lane.kind, 0.0)
     rows = ((0.02, -0.05), (0.06, PARAPET + foot), (0.4, PARAPET + foot), (0.4, -DECK))
     lines = [points + away * out + [0, 0, up] for out, up in rows]
-    return [strip(inner, outer, bridge) for inner, outer in zip(lines, lines[1:], strict=False)]
+    return [strip(inner, outer, bridge) for inner, outer in pairwise(lines)]
 
 
 def _tube(first: Edge, second: Edge, a: int, b: int, table: MaterialTable) -> list[Mesh]:
@@ -127,7 +128,10 @@ def _tube(first: Edge, second: Edge, a: int, b: int, table: MaterialTable) -> li
     for edge in (first, second):
         foot, away = edge.points[a:b] - [0, 0, 0.1], edge.away[a:b]
         rows = [foot + away * 0.05, foot + away * 0.06 + [0, 0, TUNNEL_HEIGHT + 0.1]]
-        out = [foot + away * TUNNEL_WALL + [0, 0, TUNNEL_HEIGHT + 0.1 + TUNNEL_WALL], foot + away * (TUNNEL_WALL + 0.05)]
+        out = [
+            foot + away * TUNNEL_WALL + [0, 0, TUNNEL_HEIGHT + 0.1 + TUNNEL_WALL],
+            foot + away * (TUNNEL_WALL + 0.05),
+        ]
         meshes += [strip(rows[0], rows[1], wall), strip(out[0], out[1], wall)]
         for k in (0, -1):
             meshes.append(_quad(rows[0][k], rows[1][k], out[0][k], out[1][k], wall))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -56,7 +57,7 @@ def characters() -> str:
 
 
 def text_strokes(text: str, height: float) -> list[Float[ndarray, "n 2"]]:
-    """The strokes of a line of characters about the origin, x to the reader's right, y up [m]; unknown ones are blank."""
+    """The strokes of a line of characters about the origin, x to the reader's right, y up [m]; others are blank."""
     pitch = ADVANCE * height
     left = -((len(text) - 1) * pitch + WIDE * height) / 2
     return [
@@ -73,7 +74,7 @@ def ribbon(strokes: Sequence[Float[ndarray, "n 2"]], thick: float, out: float) -
     """
     pieces = []
     for stroke in strokes:
-        for k, (a, b) in enumerate(zip(stroke, stroke[1:], strict=False)):
+        for k, (a, b) in enumerate(pairwise(stroke)):
             along = (b - a) / max(float(np.linalg.norm(b - a)), 1e-9)
             side = np.array([-along[1], along[0]]) * thick / 2
             pieces.append(_flat([a - side, b - side, b + side, a + side], out))
