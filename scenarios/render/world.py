@@ -15,6 +15,7 @@ from perception.errors import WhiteoutError
 from scenarios.maps.world_map import WorldMap
 from scenarios.render.furniture import furnish
 from scenarios.render.geometry import Mesh, joined
+from scenarios.render.houses import house_meshes
 from scenarios.render.junctions import junction_meshes, trimmed
 from scenarios.render.materials import MaterialTable
 from scenarios.render.planting import Standing, plant
@@ -62,6 +63,7 @@ def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
     ground += [*terrain_meshes(lanes, edges, land, table), *structure_meshes(edges, table), *furniture.meshes]
     is_town = any(lane.kind == "sidewalk" for lane in lanes)
     houses = building_meshes(world_map.opendrive, land, table, seed) if is_town else []
+    houses = houses or (house_meshes(edges, land, table, seed) if is_town else [])
     planting = plant(lanes, land, houses, table, seed)
     meshes = [joined(ground), *([joined(houses)] if houses else [])]
     _log.info("roads, land, houses and plants of %s built in %.1f s", world_map.name, time.perf_counter() - begin)

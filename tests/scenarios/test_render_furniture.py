@@ -14,6 +14,7 @@ from perception.errors import WhiteoutError
 from scenarios.maps.world_map import WorldMap, load_map
 from scenarios.render.furniture import furnish
 from scenarios.render.geometry import Mesh
+from scenarios.render.houses import house_meshes
 from scenarios.render.junctions import Covered, junction_meshes, trimmed
 from scenarios.render.materials import MATERIALS, MaterialTable
 from scenarios.render.reference_line import ReferenceLine
@@ -195,3 +196,16 @@ def test_lanes_that_grow_keep_their_width() -> None:
     for lane in lanes:
         width = np.linalg.norm(lane.outer - lane.inner, axis=1)
         np.testing.assert_allclose(width, 2.5 + 0.01 * lane.s, atol=0.01)
+
+
+def test_houses_of_our_own_stand_clear_of_the_lanes_and_of_each_other() -> None:
+    town = load_map("small_town")
+    lanes = lanes_of(town.opendrive, town.carla_map())
+    land = Land.around(lanes, 0)
+    houses = house_meshes(bridged(lanes, town.opendrive, land), land, MaterialTable(), 0)
+    assert len(houses) > 20
+    for house in houses:
+        assert land.distance(house.vertices[:, :2].astype(float)).min() > 0.3
+        assert 3 < np.ptp(house.vertices[:, 2]) < 25
+    again = house_meshes(bridged(lanes, town.opendrive, land), land, MaterialTable(), 0)
+    assert all(np.array_equal(a.vertices, b.vertices) for a, b in zip(houses, again, strict=True))
