@@ -202,7 +202,7 @@ def _free(
     steps = np.linspace(0.2, limit, max(2, round(limit / 0.3)))
     blocked = np.array([everywhere.at(at + away * step, 0.02) for step in steps])
     first = np.where(blocked.any(axis=0), blocked.argmax(axis=0), len(steps))
-    return np.concatenate([[0.0], steps])[first]
+    return np.asarray(np.concatenate([[0.0], steps])[first])
 
 
 def _spans(mask: UInt8[ndarray, "rows columns"]) -> Int[ndarray, "n 3"]:

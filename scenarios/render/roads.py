@@ -40,6 +40,7 @@ class Lane:
         s: place along the road [m].
         inner, outer: borders towards and away from the reference line, renderer axes [m].
         outer_marks, inner_marks: what is painted on them, by ascending s; inner ones beside the reference line only.
+        section: s at which its lane section begins [m].
     """
 
     road: int
@@ -51,6 +52,7 @@ class Lane:
     outer: Float[ndarray, "n 3"]
     outer_marks: tuple[RoadMark, ...] = ()
     inner_marks: tuple[RoadMark, ...] = ()
+    section: float = 0.0
 
     @property
     def traffic(self) -> bool:
@@ -95,7 +97,7 @@ def _section_lanes(road: ET.Element, section: ET.Element, span: tuple[float, flo
         own = road_marks(elements[number], span[0], outward)
         middle = road_marks(elements[0], span[0], outward, middle=True) if number == beside and 0 in elements else ()
         kind = str(elements[number].get("type"))
-        found.append(Lane(number_of_road, number, kind, junction, *place, own, middle))
+        found.append(Lane(number_of_road, number, kind, junction, *place, own, middle, span[0]))
     return found
 
 

@@ -40,11 +40,7 @@ class Edge:
 
 def outer_edges(lanes: list[Lane], opendrive: str, level: Float[ndarray, "n"] | None = None) -> list[Edge]:
     """Both outer edges of every road outside junctions; `level` is the land's height beside all points in order."""
-    outermost: dict[tuple[int, float], list[Lane]] = {}
-    for lane in lanes:
-        if not lane.junction:
-            outermost.setdefault((lane.road, round(float(lane.s[0]), 1)), []).append(lane)
-    sides = [side for group in outermost.values() for side in _sides(group)]
+    sides = [side for group in sections(lanes).values() for side in _sides(list(group.values()))]
     spans = {kind: _spans(opendrive, kind) for kind in ("bridge", "tunnel")}
     found, begin = [], 0
     for lane, points, outward in sides:
@@ -55,6 +51,31 @@ def outer_edges(lanes: list[Lane], opendrive: str, level: Float[ndarray, "n"] | 
             bridge = bridge | (points[:, 2] - level[begin : begin + len(points)] > BRIDGE_FROM)
         found.append(Edge(lane, points, away, bridge, _within(lane, spans["tunnel"])))
         begin += len(points)
+    return found
+
+
+def sections(lanes: list[Lane]) -> dict[tuple[int, float], dict[int, Lane]]:
+    """Lanes by number, of each lane section outside junctions."""
+    found: dict[tuple[int, float], dict[int, Lane]] = {}
+    for lane in lanes:
+        if not lane.junction:
+            found.setdefault((lane.road, lane.section), {})[lane.lane] = lane
+    return found
+
+
+def partial_edges(lanes: list[Lane]) -> list[Edge]:
+    """Outer borders of lanes beside which a further lane begins late or ends early, where it is missing."""
+    found = []
+    for group in sections(lanes).values():
+        for number, lane in group.items():
+            outside = group.get(number + (1 if number > 0 else -1))
+            if outside is None:
+                continue
+            alone = (lane.s < outside.s[0] - 0.5) | (lane.s > outside.s[-1] + 0.5)
+            away = (lane.outer - lane.inner) * [1, 1, 0]
+            away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+            no = np.zeros(len(lane.s), bool)
+            found += [Edge(lane, lane.outer[a:b], away[a:b], no[a:b], no[a:b]) for a, b in stretches(alone)]
     return found
 
 

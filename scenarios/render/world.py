@@ -20,7 +20,7 @@ from scenarios.render.junctions import junction_meshes, trimmed
 from scenarios.render.materials import MaterialTable
 from scenarios.render.planting import Standing, plant
 from scenarios.render.roads import Lane, lanes_of, marking_meshes, road_meshes
-from scenarios.render.structures import Edge, outer_edges, structure_meshes, tunnel_lamps
+from scenarios.render.structures import Edge, outer_edges, partial_edges, structure_meshes, tunnel_lamps
 from scenarios.render.surface import TILES
 from scenarios.render.terrain import Land, terrain_meshes
 from scenarios.render.town import building_meshes
@@ -52,15 +52,20 @@ def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
         WhiteoutError: no lane of the map can be driven on.
     """
     begin = time.perf_counter()
-    lanes = trimmed(lanes_of(world_map.opendrive, world_map.carla_map()))
+    whole = lanes_of(world_map.opendrive, world_map.carla_map())
+    lanes = trimmed(whole)
     if not any(lane.traffic for lane in lanes):
         raise WhiteoutError(f"map {world_map.path} has no lane to drive on: check the types and widths of its lanes")
     land = Land.around(lanes, seed)
     paved = junction_meshes(world_map.opendrive, lanes, table)
     furniture = furnish(world_map.opendrive, table)
-    edges = bridged(lanes, world_map.opendrive, land)
+    edges = bridged(whole, world_map.opendrive, land)
     ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *paved]
-    ground += [*terrain_meshes(lanes, edges, land, table), *structure_meshes(edges, table), *furniture.meshes]
+    ground += [
+        *terrain_meshes(lanes, [*edges, *partial_edges(whole)], land, table),
+        *structure_meshes(edges, table),
+        *furniture.meshes,
+    ]
     is_town = any(lane.kind == "sidewalk" for lane in lanes)
     houses = building_meshes(world_map.opendrive, land, table, seed) if is_town else []
     houses = houses or (house_meshes(edges, land, table, seed) if is_town else [])
