@@ -236,7 +236,7 @@ def test_signs_and_lights_face_the_reader() -> None:
 
 def test_a_limit_sign_is_read_from_left_to_right() -> None:
     def ink(value: str) -> np.ndarray:
-        return next(p for p in sign("274", value).parts if p.name == "number").vertices
+        return next(p for p in sign("274", value).parts if p.name == "text").vertices
 
     one = ink("10")  # the slim 1 stands to the reader's left, at -y; the wide 0 to his right
     left, right = one[one[:, 1] < 0], one[one[:, 1] > 0]
