@@ -68,7 +68,7 @@ def painted(element: ET.Element, spot: Spot, table: MaterialTable) -> Mesh | Non
     kind = " ".join(element.get(key, "") for key in ("type", "subtype", "name")).lower()
     length, width = (float(element.get(name, "0")) for name in ("length", "width"))
     corners = _outline(element)
-    polygons: list[Float[ndarray, "n 2"]] = []
+    polygons: list[Float[ndarray, "_ 2"]] = []
     if "crosswalk" in kind:
         area = _area(corners, length, width)
         polygons = _bars(area, BAR, BAR, _long_axis(area))
@@ -110,7 +110,7 @@ def _long_axis(area: Float[ndarray, "n 2"]) -> float:
     return math.atan2(float(along[1]), float(along[0]))
 
 
-def _bars(area: Float[ndarray, "n 2"], bar: float, gap: float, turn: float = 0.0) -> list[Float[ndarray, "k 2"]]:
+def _bars(area: Float[ndarray, "n 2"], bar: float, gap: float, turn: float = 0.0) -> list[Float[ndarray, "_ 2"]]:
     """A convex area cut into bars that run along v, turned by `turn` [rad]."""
     c, d = math.cos(turn), math.sin(turn)
     axes = np.array([[c, d], [-d, c]])
@@ -139,7 +139,7 @@ def _reach(area: Float[ndarray, "n 2"], u: float) -> tuple[float, float]:
     return float(v.min()), float(v.max())
 
 
-def _band(path: Float[ndarray, "n 2"], width: float) -> list[Float[ndarray, "4 2"]]:
+def _band(path: Float[ndarray, "n 2"], width: float) -> list[Float[ndarray, "_ 2"]]:
     """A path as flat pieces of `width`."""
     found = []
     for a, b in pairwise(path):
@@ -149,7 +149,7 @@ def _band(path: Float[ndarray, "n 2"], width: float) -> list[Float[ndarray, "4 2
     return found
 
 
-def _arrow(kind: str, size: float) -> list[Float[ndarray, "n 2"]]:
+def _arrow(kind: str, size: float) -> list[Float[ndarray, "_ 2"]]:
     """An arrow `size` metres long: ahead, and to the sides that its name tells."""
     word = kind.rpartition("arrow")[2]
     left, right = "left" in word or word.rstrip().endswith("l"), "right" in word or word.rstrip().endswith("r")
@@ -160,7 +160,7 @@ def _arrow(kind: str, size: float) -> list[Float[ndarray, "n 2"]]:
     return [shape * size / 2 for shape in shapes]
 
 
-def _word(text: str, length: float, width: float) -> list[Float[ndarray, "4 2"]]:
+def _word(text: str, length: float, width: float) -> list[Float[ndarray, "_ 2"]]:
     """A word to be read by who drives along u; letters are stretched along the way."""
     strokes = text_strokes(text, 1.0)
     half = max(abs(stroke[:, 0]).max() for stroke in strokes)

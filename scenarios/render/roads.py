@@ -251,7 +251,7 @@ def _between(span: tuple[float, float], samples: Float[ndarray, "n"]) -> Float[n
     return np.concatenate([[span[0]], inside, [span[1]]])
 
 
-def pieces(span: tuple[float, float], stroke: Stroke, samples: Float[ndarray, "n"]) -> list[Float[ndarray, "k"]]:
+def pieces(span: tuple[float, float], stroke: Stroke, samples: Float[ndarray, "n"]) -> list[Float[ndarray, "_"]]:
     """Places along the road of each painted dash of a stroke within a span of s."""
     if stroke.space <= 0:
         return [_between(span, samples)]

@@ -20,7 +20,7 @@ THICK = 0.15
 """From one character to the next, and width of a stroke, in character heights."""
 
 
-def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> Stroke:
+def _arc(x: float, y: float, rx: float, ry: float, start: int, end: int) -> Stroke:
     """Part of an ellipse from `start` to `end` [deg], counter-clockwise from +x."""
     angles = np.radians(np.linspace(start, end, max(3, int(abs(end - start) / 22) + 1)))
     return tuple((x + rx * math.cos(a), y + ry * math.sin(a)) for a in angles)
@@ -56,7 +56,7 @@ def characters() -> str:
     return "".join(_GLYPHS)
 
 
-def text_strokes(text: str, height: float) -> list[Float[ndarray, "n 2"]]:
+def text_strokes(text: str, height: float) -> list[Float[ndarray, "_ 2"]]:
     """The strokes of a line of characters about the origin, x to the reader's right, y up [m]; others are blank."""
     pitch = ADVANCE * height
     left = -((len(text) - 1) * pitch + WIDE * height) / 2
@@ -67,7 +67,7 @@ def text_strokes(text: str, height: float) -> list[Float[ndarray, "n 2"]]:
     ]
 
 
-def ribbon(strokes: Sequence[Float[ndarray, "n 2"]], thick: float, out: float) -> shapes.Mesh:
+def ribbon(strokes: Sequence[Float[ndarray, "_ 2"]], thick: float, out: float) -> shapes.Mesh:
     """Strokes as flat bands of width `thick` with round joints, in a plane x = `out` that faces +x [m].
 
     Whoever reads it looks along -x, so his right is +y.
