@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,21 +61,17 @@ def _mesh(model: Model, table: MaterialTable) -> Mesh:
 
 
 def _model(kind: str, value: str) -> Model:
-    match kind:
-        case "tree":
-            return tree("deciduous" if value == "0" else "conifer", int(value))
-        case "bush":
-            return bush(0)
-        case "street_lamp":
-            return street_lamp()
-        case "guide_post":
-            return guide_post()
-        case "bollard":
-            return bollard()
-        case "pole":
-            return plain_pole(float(value))
-        case _:
-            return sign(kind, value)
+    return _THINGS[kind](value) if kind in _THINGS else sign(kind, value)
+
+
+_THINGS: dict[str, Callable[[str], Model]] = {
+    "tree": lambda value: tree("deciduous" if value == "0" else "conifer", int(value)),
+    "bush": lambda _: bush(0),
+    "street_lamp": lambda _: street_lamp(),
+    "guide_post": lambda _: guide_post(),
+    "bollard": lambda _: bollard(),
+    "pole": lambda value: plain_pole(float(value)),
+}
 
 
 def _number(element: ET.Element, name: str, default: float = 0.0) -> float:
@@ -84,7 +81,9 @@ def _number(element: ET.Element, name: str, default: float = 0.0) -> float:
         return default
 
 
-def _signal(signal: ET.Element, line: ReferenceLine, places: dict[tuple[str, str], list[Float[ndarray, "4 4"]]]) -> None:
+def _signal(
+    signal: ET.Element, line: ReferenceLine, places: dict[tuple[str, str], list[Float[ndarray, "4 4"]]]
+) -> None:
     """Stand a sign up, its face towards the traffic that it is for."""
     kind = signal.get("type", "")
     if kind == LIGHT_TYPE or signal.get("dynamic") == "yes" or not kind.strip("-0"):
@@ -132,7 +131,7 @@ _NAMES = {
 
 
 def _repeats(element: ET.Element, s: float, t: float) -> list[tuple[float, float]]:
-    """s and t of every copy of an object [m]."""
+    """Places s and t of every copy of an object [m]."""
     found = []
     for repeat in element.findall("repeat"):
         length, gap = _number(repeat, "length"), max(_number(repeat, "distance", 10.0), 1.0)

@@ -101,6 +101,7 @@ class Buffers:
         self.uv = whole.uv
         self.vertices = whole.vertices
         self.normals = whole.normals
+        self.nbytes = sum(a.nbytes for a in (whole.vertices, whole.normals, whole.uv, whole.faces, whole.materials))
         first = np.concatenate([whole.vertices, whole.uv[:, :1]], axis=1)
         second = np.concatenate([whole.normals, whole.uv[:, 1:]], axis=1)
         packed = np.concatenate([whole.faces, whole.materials[:, None]], axis=1)

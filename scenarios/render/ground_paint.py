@@ -1,6 +1,6 @@
 """What OpenDRIVE's `<objects>` paint on the road: crosswalks, stop lines, arrows, words, hatched areas.
 
-Sizes of stripes follow the German RMS 1 (crosswalk bars of 0.5 m with gaps of 0.5 m, hatching of 0.5 m with gaps of 1 m).
+Crosswalk bars are 0.5 m wide with gaps of 0.5 m, as German sign 293 has them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -57,7 +58,9 @@ class Spot:
         c, d = math.cos(road + self.turn), math.sin(road + self.turn)
         along = uv[:, 0] * math.cos(self.turn) - uv[:, 1] * math.sin(self.turn)
         z = np.array([self.line.height(self.s + ds) for ds in along])
-        return np.column_stack([x + c * uv[:, 0] - d * uv[:, 1], y + d * uv[:, 0] + c * uv[:, 1], z + self.lift + LEVEL])
+        return np.column_stack(
+            [x + c * uv[:, 0] - d * uv[:, 1], y + d * uv[:, 0] + c * uv[:, 1], z + self.lift + LEVEL]
+        )
 
 
 def painted(element: ET.Element, spot: Spot, table: MaterialTable) -> Mesh | None:
@@ -65,7 +68,7 @@ def painted(element: ET.Element, spot: Spot, table: MaterialTable) -> Mesh | Non
     kind = " ".join(element.get(key, "") for key in ("type", "subtype", "name")).lower()
     length, width = (float(element.get(name, "0")) for name in ("length", "width"))
     corners = _outline(element)
-    polygons: list[Float[ndarray, "n 2"]] = []
+    polygons: list[Float[ndarray, "_ 2"]] = []
     if "crosswalk" in kind:
         area = _area(corners, length, width)
         polygons = _bars(area, BAR, BAR, _long_axis(area))
@@ -107,7 +110,7 @@ def _long_axis(area: Float[ndarray, "n 2"]) -> float:
     return math.atan2(float(along[1]), float(along[0]))
 
 
-def _bars(area: Float[ndarray, "n 2"], bar: float, gap: float, turn: float = 0.0) -> list[Float[ndarray, "k 2"]]:
+def _bars(area: Float[ndarray, "n 2"], bar: float, gap: float, turn: float = 0.0) -> list[Float[ndarray, "_ 2"]]:
     """A convex area cut into bars that run along v, turned by `turn` [rad]."""
     c, d = math.cos(turn), math.sin(turn)
     axes = np.array([[c, d], [-d, c]])
@@ -136,17 +139,17 @@ def _reach(area: Float[ndarray, "n 2"], u: float) -> tuple[float, float]:
     return float(v.min()), float(v.max())
 
 
-def _band(path: Float[ndarray, "n 2"], width: float) -> list[Float[ndarray, "4 2"]]:
+def _band(path: Float[ndarray, "n 2"], width: float) -> list[Float[ndarray, "_ 2"]]:
     """A path as flat pieces of `width`."""
     found = []
-    for a, b in zip(path, path[1:], strict=False):
+    for a, b in pairwise(path):
         along = (b - a) / max(float(np.linalg.norm(b - a)), 1e-9)
         side = np.array([-along[1], along[0]]) * width / 2
         found.append(np.array([a - side, b - side, b + side, a + side]))
     return found
 
 
-def _arrow(kind: str, size: float) -> list[Float[ndarray, "n 2"]]:
+def _arrow(kind: str, size: float) -> list[Float[ndarray, "_ 2"]]:
     """An arrow `size` metres long: ahead, and to the sides that its name tells."""
     word = kind.rpartition("arrow")[2]
     left, right = "left" in word or word.rstrip().endswith("l"), "right" in word or word.rstrip().endswith("r")
@@ -157,15 +160,13 @@ def _arrow(kind: str, size: float) -> list[Float[ndarray, "n 2"]]:
     return [shape * size / 2 for shape in shapes]
 
 
-def _word(text: str, length: float, width: float) -> list[Float[ndarray, "4 2"]]:
+def _word(text: str, length: float, width: float) -> list[Float[ndarray, "_ 2"]]:
     """A word to be read by who drives along u; letters are stretched along the way."""
     strokes = text_strokes(text, 1.0)
     half = max(abs(stroke[:, 0]).max() for stroke in strokes)
-    found = []
-    for stroke in strokes:
-        for piece in _band(np.column_stack([stroke[:, 1], -stroke[:, 0]]), THICK):
-            found.append(piece * [length, width / (2 * half)])
-    return found
+    size = np.array([length, width / (2 * half)])
+    flat = [np.column_stack([stroke[:, 1], -stroke[:, 0]]) for stroke in strokes]
+    return [piece * size for stroke in flat for piece in _band(stroke, THICK)]
 
 
 def _face(spot: Spot, polygon: Float[ndarray, "n 2"], material: int) -> Mesh:

@@ -179,7 +179,13 @@ def _corner(
     wide = WALK if paved else 0.6
     widths, reaches = (_free(at, away, everywhere, limit) for limit in (wide, REACH))
     n = len(at)
-    steps = (np.full(n, -0.12), np.full(n, -0.105), np.full(n, 0.05), np.maximum(widths, 0.06), np.maximum(reaches, 0.1))
+    steps = (
+        np.full(n, -0.12),
+        np.full(n, -0.105),
+        np.full(n, 0.05),
+        np.maximum(widths, 0.06),
+        np.maximum(reaches, 0.1),
+    )
     levels = (-0.05, top, top, top, top - 0.34)
     edges = [at + away * step[:, None] + [0, 0, level] for step, level in zip(steps, levels, strict=True)]
     edges = [np.concatenate([edge[:1] * [1, 1, 0] + [0, 0, at[0, 2] - 0.3], edge,
@@ -196,7 +202,7 @@ def _free(
     steps = np.linspace(0.2, limit, max(2, round(limit / 0.3)))
     blocked = np.array([everywhere.at(at + away * step, 0.02) for step in steps])
     first = np.where(blocked.any(axis=0), blocked.argmax(axis=0), len(steps))
-    return np.concatenate([[0.0], steps])[first]
+    return np.asarray(np.concatenate([[0.0], steps])[first])
 
 
 def _spans(mask: UInt8[ndarray, "rows columns"]) -> Int[ndarray, "n 3"]:

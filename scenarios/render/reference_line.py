@@ -1,6 +1,6 @@
 """Places beside a road: from OpenDRIVE's s and t to the map's axes, as the file's plan view and elevation give them.
 
-ASAM OpenDRIVE 1.8, chapter 9: lines, arcs, spirals (Euler curves) and (parametric) cubic polynomials.
+ASAM OpenDRIVE's shapes: lines, arcs, spirals (Euler curves) and (parametric) cubic polynomials.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def _local(shape: ET.Element, ds: float, length: float) -> tuple[float, float, f
     if shape.tag == "paramPoly3":
         p = ds if shape.get("pRange") == "arcLength" else ds / max(length, 1e-9)
         powers, slopes = np.array([1, p, p**2, p**3]), np.array([0, 1, 2 * p, 3 * p**2])
-        u, v = (np.array([_value(shape, name + axis) for name in "abcd"]) for axis in "UV")
-        return float(u @ powers), float(v @ powers), math.atan2(float(v @ slopes), float(u @ slopes))
+        across, up = (np.array([_value(shape, name + axis) for name in "abcd"]) for axis in "UV")
+        return float(across @ powers), float(up @ powers), math.atan2(float(up @ slopes), float(across @ slopes))
     return ds, 0.0, 0.0
 
 

@@ -1,7 +1,6 @@
 """Road marks as an OpenDRIVE file states them: kinds, colours, widths and the strokes that make them up.
 
-ASAM OpenDRIVE 1.8, sections 11.9 (lane road mark) and 11.9.1 (road mark types and lines). A file that states no lines gets
-those of `strokes`.
+The elements are ASAM OpenDRIVE's `<roadMark>`, `<type>` and `<line>`. A mark without lines gets those of `strokes`.
 """
 
 from __future__ import annotations
@@ -74,9 +73,7 @@ def strokes(kind: str, width: float) -> tuple[Stroke, ...]:
     )
 
 
-def road_marks(
-    lane: ET.Element, section_start: float, outward: int, *, middle: bool = False
-) -> tuple[RoadMark, ...]:
+def road_marks(lane: ET.Element, section_start: float, outward: int, *, middle: bool = False) -> tuple[RoadMark, ...]:
     """The marks of a `<lane>` by ascending s.
 
     Args:

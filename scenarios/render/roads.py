@@ -40,7 +40,8 @@ class Lane:
         junction: part of a junction.
         s: place along the road [m].
         inner, outer: borders towards and away from the reference line, renderer axes [m].
-        outer_marks, inner_marks: what is painted on them, by ascending s; the inner ones only beside the reference line.
+        outer_marks, inner_marks: what is painted on them, by ascending s; inner ones beside the reference line only.
+        section: s at which its lane section begins [m].
     """
 
     road: int
@@ -52,6 +53,7 @@ class Lane:
     outer: Float[ndarray, "n 3"]
     outer_marks: tuple[RoadMark, ...] = ()
     inner_marks: tuple[RoadMark, ...] = ()
+    section: float = 0.0
 
     @property
     def traffic(self) -> bool:
@@ -96,7 +98,7 @@ def _section_lanes(road: ET.Element, section: ET.Element, span: tuple[float, flo
         own = road_marks(elements[number], span[0], outward)
         middle = road_marks(elements[0], span[0], outward, middle=True) if number == beside and 0 in elements else ()
         kind = str(elements[number].get("type"))
-        found.append(Lane(number_of_road, number, kind, junction, *place, own, middle))
+        found.append(Lane(number_of_road, number, kind, junction, *place, own, middle, span[0]))
     return found
 
 
@@ -149,8 +151,16 @@ def _raised(lane: Lane, table: MaterialTable) -> list[Mesh]:
     """A sidewalk or median between two kerbs, closed at both ends."""
     top = np.array([0, 0, RAISED[lane.kind]])
     kerb = table.number("kerb")
-    across = (lane.outer - lane.inner) / np.maximum(np.linalg.norm(lane.outer - lane.inner, axis=1, keepdims=True), 1e-6)
-    rows = (lane.inner - across * 0.01, lane.inner + top, lane.inner + across * 0.14 + top, lane.outer + top, lane.outer)
+    across = (lane.outer - lane.inner) / np.maximum(
+        np.linalg.norm(lane.outer - lane.inner, axis=1, keepdims=True), 1e-6
+    )
+    rows = (
+        lane.inner - across * 0.01,
+        lane.inner + top,
+        lane.inner + across * 0.14 + top,
+        lane.outer + top,
+        lane.outer,
+    )
     rows = tuple(np.concatenate([_lowered(row[:1], lane.inner[:1]), row, _lowered(row[-1:], lane.inner[-1:])])
                  for row in rows)  # fmt: skip
     surfaces = (kerb, kerb, table.number("sidewalk"), kerb)
@@ -242,7 +252,7 @@ def _between(span: tuple[float, float], samples: Float[ndarray, "n"]) -> Float[n
     return np.concatenate([[span[0]], inside, [span[1]]])
 
 
-def pieces(span: tuple[float, float], stroke: Stroke, samples: Float[ndarray, "n"]) -> list[Float[ndarray, "k"]]:
+def pieces(span: tuple[float, float], stroke: Stroke, samples: Float[ndarray, "n"]) -> list[Float[ndarray, "_"]]:
     """Places along the road of each painted dash of a stroke within a span of s."""
     if stroke.space <= 0:
         return [_between(span, samples)]

@@ -6,6 +6,7 @@ wait far below the ground. The scene grows when an instant brings an actor for w
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.render.models.mesh import Joint
 from scenarios.render.planting import Standing
 
+_log = logging.getLogger(__name__)
 PARKED = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, -3000], [0, 0, 0, 1]])
 
 
@@ -45,6 +47,13 @@ class Scene:
         self.actor_of_instance: Int32[ndarray, "n"] = np.zeros(1, np.int32)
         self._piece_of: dict[int, tuple[int, Joint | None, Float[ndarray, "4 4"]]] = {}
         self._build({})
+        _log.info("%s", self.size())
+
+    def size(self) -> str:
+        """How large the scene is, in words."""
+        seen = sum(len(item.mesh.faces) * len(item.matrices) for item in self._standing)
+        stored = self.buffers.nbytes / 1e6
+        return f"{seen:,} triangles in {len(self._static):,} instances, {stored:.0f} MB of meshes"
 
     def place(self, actors: list[ActorState], scenery_lamps: int, season: str) -> None:
         """Put the actors in their places; `scenery_lamps` are the static world's lamp bits, `season` its foliage."""

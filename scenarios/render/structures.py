@@ -1,4 +1,4 @@
-"""Bridges and tunnels: decks and parapets where the land falls away below a road, tubes with lamps where one is covered.
+"""Bridges and tunnels: decks and parapets where the land lies low, tubes with lamps where a road is covered.
 
 A `<tunnel>` of the map is built as it is stated. A bridge is a stretch that a `<bridge>` names, or whose edge lies more
 than BRIDGE_FROM metres over the land beside it, as CARLA's towns state none.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -39,11 +40,7 @@ class Edge:
 
 def outer_edges(lanes: list[Lane], opendrive: str, level: Float[ndarray, "n"] | None = None) -> list[Edge]:
     """Both outer edges of every road outside junctions; `level` is the land's height beside all points in order."""
-    outermost: dict[tuple[int, float], list[Lane]] = {}
-    for lane in lanes:
-        if not lane.junction:
-            outermost.setdefault((lane.road, round(float(lane.s[0]), 1)), []).append(lane)
-    sides = [side for group in outermost.values() for side in _sides(group)]
+    sides = [side for group in sections(lanes).values() for side in _sides(list(group.values()))]
     spans = {kind: _spans(opendrive, kind) for kind in ("bridge", "tunnel")}
     found, begin = [], 0
     for lane, points, outward in sides:
@@ -54,6 +51,31 @@ def outer_edges(lanes: list[Lane], opendrive: str, level: Float[ndarray, "n"] | 
             bridge = bridge | (points[:, 2] - level[begin : begin + len(points)] > BRIDGE_FROM)
         found.append(Edge(lane, points, away, bridge, _within(lane, spans["tunnel"])))
         begin += len(points)
+    return found
+
+
+def sections(lanes: list[Lane]) -> dict[tuple[int, float], dict[int, Lane]]:
+    """Lanes by number, of each lane section outside junctions."""
+    found: dict[tuple[int, float], dict[int, Lane]] = {}
+    for lane in lanes:
+        if not lane.junction:
+            found.setdefault((lane.road, lane.section), {})[lane.lane] = lane
+    return found
+
+
+def partial_edges(lanes: list[Lane]) -> list[Edge]:
+    """Outer borders of lanes beside which a further lane begins late or ends early, where it is missing."""
+    found = []
+    for group in sections(lanes).values():
+        for number, lane in group.items():
+            outside = group.get(number + (1 if number > 0 else -1))
+            if outside is None:
+                continue
+            alone = (lane.s < outside.s[0] - 0.5) | (lane.s > outside.s[-1] + 0.5)
+            away = (lane.outer - lane.inner) * [1, 1, 0]
+            away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+            no = np.zeros(len(lane.s), bool)
+            found += [Edge(lane, lane.outer[a:b], away[a:b], no[a:b], no[a:b]) for a, b in stretches(alone)]
     return found
 
 
@@ -117,7 +139,7 @@ def _parapet(edge: Edge, a: int, b: int, table: MaterialTable) -> list[Mesh]:
     foot = RAISED.get(edge.lane.kind, 0.0)
     rows = ((0.02, -0.05), (0.06, PARAPET + foot), (0.4, PARAPET + foot), (0.4, -DECK))
     lines = [points + away * out + [0, 0, up] for out, up in rows]
-    return [strip(inner, outer, bridge) for inner, outer in zip(lines, lines[1:], strict=False)]
+    return [strip(inner, outer, bridge) for inner, outer in pairwise(lines)]
 
 
 def _tube(first: Edge, second: Edge, a: int, b: int, table: MaterialTable) -> list[Mesh]:
@@ -127,7 +149,10 @@ def _tube(first: Edge, second: Edge, a: int, b: int, table: MaterialTable) -> li
     for edge in (first, second):
         foot, away = edge.points[a:b] - [0, 0, 0.1], edge.away[a:b]
         rows = [foot + away * 0.05, foot + away * 0.06 + [0, 0, TUNNEL_HEIGHT + 0.1]]
-        out = [foot + away * TUNNEL_WALL + [0, 0, TUNNEL_HEIGHT + 0.1 + TUNNEL_WALL], foot + away * (TUNNEL_WALL + 0.05)]
+        out = [
+            foot + away * TUNNEL_WALL + [0, 0, TUNNEL_HEIGHT + 0.1 + TUNNEL_WALL],
+            foot + away * (TUNNEL_WALL + 0.05),
+        ]
         meshes += [strip(rows[0], rows[1], wall), strip(out[0], out[1], wall)]
         for k in (0, -1):
             meshes.append(_quad(rows[0][k], rows[1][k], out[0][k], out[1][k], wall))

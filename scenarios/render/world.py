@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,17 +11,21 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.spatial import cKDTree
 
+from perception.errors import WhiteoutError
 from scenarios.maps.world_map import WorldMap
 from scenarios.render.furniture import furnish
 from scenarios.render.geometry import Mesh, joined
+from scenarios.render.houses import house_meshes
 from scenarios.render.junctions import junction_meshes, trimmed
 from scenarios.render.materials import MaterialTable
 from scenarios.render.planting import Standing, plant
 from scenarios.render.roads import Lane, lanes_of, marking_meshes, road_meshes
-from scenarios.render.structures import Edge, outer_edges, structure_meshes, tunnel_lamps
+from scenarios.render.structures import Edge, outer_edges, partial_edges, structure_meshes, tunnel_lamps
 from scenarios.render.surface import TILES
 from scenarios.render.terrain import Land, terrain_meshes
 from scenarios.render.town import building_meshes
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,19 +46,35 @@ class World:
 
 
 def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
-    """Build the static scene of a map; the same seed plants the same trees."""
-    lanes = trimmed(lanes_of(world_map.opendrive, world_map.carla_map()))
+    """Build the static scene of a map; the same seed plants the same trees.
+
+    Raises:
+        WhiteoutError: no lane of the map can be driven on.
+    """
+    begin = time.perf_counter()
+    whole = lanes_of(world_map.opendrive, world_map.carla_map())
+    lanes = trimmed(whole)
+    if not any(lane.traffic for lane in lanes):
+        raise WhiteoutError(f"map {world_map.path} has no lane to drive on: check the types and widths of its lanes")
     land = Land.around(lanes, seed)
     paved = junction_meshes(world_map.opendrive, lanes, table)
     furniture = furnish(world_map.opendrive, table)
-    edges = bridged(lanes, world_map.opendrive, land)
+    edges = bridged(whole, world_map.opendrive, land)
     ground = [*road_meshes(lanes, table), *marking_meshes(lanes, table), *paved]
-    ground += [*terrain_meshes(lanes, edges, land, table), *structure_meshes(edges, table), *furniture.meshes]
+    ground += [
+        *terrain_meshes(lanes, [*edges, *partial_edges(whole)], land, table),
+        *structure_meshes(edges, table),
+        *furniture.meshes,
+    ]
     is_town = any(lane.kind == "sidewalk" for lane in lanes)
     houses = building_meshes(world_map.opendrive, land, table, seed) if is_town else []
+    houses = houses or (house_meshes(edges, land, table, seed) if is_town else [])
     planting = plant(lanes, land, houses, table, seed)
     meshes = [joined(ground), *([joined(houses)] if houses else [])]
-    return World(lanes, meshes, planting.standing + furniture.standing, np.concatenate([planting.lamps, tunnel_lamps(edges)]))
+    _log.info("roads, land, houses and plants of %s built in %.1f s", world_map.name, time.perf_counter() - begin)
+    return World(
+        lanes, meshes, planting.standing + furniture.standing, np.concatenate([planting.lamps, tunnel_lamps(edges)])
+    )
 
 
 def bridged(lanes: list[Lane], opendrive: str, land: Land) -> list[Edge]:

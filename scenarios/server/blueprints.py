@@ -71,7 +71,9 @@ _STRONG = frozenset(
     for name in ("audi.etron", "audi.tt", "dodge.charger_2020", "ford.mustang", "mercedes.coupe_2020",
                  "tesla.cybertruck", "tesla.model3")
 )  # fmt: skip
-_ELECTRIC = frozenset(f"vehicle.{name}" for name in ("audi.etron", "tesla.cybertruck", "tesla.model3", "micro.microlino"))
+_ELECTRIC = frozenset(
+    f"vehicle.{name}" for name in ("audi.etron", "tesla.cybertruck", "tesla.model3", "micro.microlino")
+)
 _EMERGENCY = frozenset(
     f"vehicle.{name}"
     for name in ("ford.ambulance", "carlamotors.firetruck", "dodge.charger_police", "dodge.charger_police_2020")
@@ -106,7 +108,15 @@ def _of_kind(*kinds: str) -> Iterable[str]:
 def _vehicles() -> Iterable[Blueprint]:
     for blueprint in _of_kind(*_DRIVETRAINS):
         kind = KINDS[blueprint]
-        special = "taxi" if blueprint == "vehicle.ford.crown" else "electric" if blueprint in _ELECTRIC else "emergency" if blueprint in _EMERGENCY else ""
+        special = (
+            "taxi"
+            if blueprint == "vehicle.ford.crown"
+            else "electric"
+            if blueprint in _ELECTRIC
+            else "emergency"
+            if blueprint in _EMERGENCY
+            else ""
+        )
         own = (
             constant("number_of_wheels", INT, WHEELS[blueprint]),
             constant("object_type", STRING, ""),

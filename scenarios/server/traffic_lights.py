@@ -33,7 +33,8 @@ class Signal:
 
     Attributes:
         id: OpenDRIVE's signal id.
-        pose: where its pole stands, by the lane that it stops; CARLA turns the actor by 90 degrees, so that x runs across the lane.
+        pose: where its pole stands, level with the lane that it stops; CARLA turns the actor by 90 degrees, so that x
+            runs across the lane.
         stops: the last metres of each lane that it stops.
         group: the junction whose lights take turns; -1 for a light of its own.
         phase: its turn there.

@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from scenarios.actor_sizes import EXTENTS, KINDS
+from scenarios.actor_sizes import EXTENTS, KINDS, Extent
 from scenarios.render.models.car import car
 from scenarios.render.models.car_profiles import PROFILES
 from scenarios.render.models.fittings import LIVERIES
-from scenarios.render.models.mesh import Color, Model
+from scenarios.render.models.mesh import Color, Model, Part
 from scenarios.render.models.people import walker
 from scenarios.render.models.props import prop
 from scenarios.render.models.roadside import actor_light
@@ -57,13 +57,20 @@ def _model(blueprint: str, color: str, seed: int) -> Model:
         return Model(prop(blueprint, extent))
     livery = LIVERIES.get(blueprint)
     paint = livery.paint if livery is not None else _parse_color(color) or _drawn_paint(seed)
-    if kind == "truck":
-        return Model(truck(extent, paint, seed, fire_engine="firetruck" in blueprint))
-    if kind == "bicycle":
-        return Model(bicycle(extent, paint, seed, upright="omafiets" in blueprint))
-    if kind == "motorcycle":
-        return Model(motorcycle(extent, paint, seed, scooter="vespa" in blueprint))
-    return Model(car(PROFILES.get(blueprint, PROFILES[_STAND_IN["car"]]), extent, paint, seed, livery))
+    return Model(_vehicle(blueprint, kind, extent, paint, seed))
+
+
+def _vehicle(blueprint: str, kind: str, extent: Extent, paint: Color, seed: int) -> tuple[Part, ...]:
+    match kind:
+        case "truck":
+            return truck(extent, paint, seed, fire_engine="firetruck" in blueprint)
+        case "bicycle":
+            return bicycle(extent, paint, seed, upright="omafiets" in blueprint)
+        case "motorcycle":
+            return motorcycle(extent, paint, seed, scooter="vespa" in blueprint)
+        case _:
+            profile = PROFILES.get(blueprint, PROFILES[_STAND_IN["car"]])
+            return car(profile, extent, paint, seed, LIVERIES.get(blueprint))
 
 
 _STAND_IN = {"car": "vehicle.lincoln.mkz_2020", "pedestrian": "walker.pedestrian.0001", "prop": "static.prop.box01"}

@@ -108,8 +108,6 @@ def _side_band(shape: BodyShape, name: str, u: tuple[float, float], height: tupl
     """A sheet just before both sides, between two shares of the length and of the side's height."""
     xs = shape.x(u[0]) + np.linspace(0, 1, 9) * (shape.x(u[1]) - shape.x(u[0]))
     low, high = shape.profile.clearance, shape.top(xs)
-    rows = [
-        shape.at(xs, low + share * (high - low)) + np.array([0.0, 0.004, 0.0]) for share in np.linspace(*height, 6)
-    ]
+    rows = [shape.at(xs, low + share * (high - low)) + np.array([0.0, 0.004, 0.0]) for share in np.linspace(*height, 6)]
     left = shapes.grid(np.stack(rows))
     return shapes.part(name, shapes.join(left, shapes.mirrored(left)), "body", color=color)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -19,7 +20,7 @@ THICK = 0.15
 """From one character to the next, and width of a stroke, in character heights."""
 
 
-def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> Stroke:
+def _arc(x: float, y: float, rx: float, ry: float, start: int, end: int) -> Stroke:
     """Part of an ellipse from `start` to `end` [deg], counter-clockwise from +x."""
     angles = np.radians(np.linspace(start, end, max(3, int(abs(end - start) / 22) + 1)))
     return tuple((x + rx * math.cos(a), y + ry * math.sin(a)) for a in angles)
@@ -55,8 +56,8 @@ def characters() -> str:
     return "".join(_GLYPHS)
 
 
-def text_strokes(text: str, height: float) -> list[Float[ndarray, "n 2"]]:
-    """The strokes of a line of characters about the origin, x to the reader's right, y up [m]; unknown ones are blank."""
+def text_strokes(text: str, height: float) -> list[Float[ndarray, "_ 2"]]:
+    """The strokes of a line of characters about the origin, x to the reader's right, y up [m]; others are blank."""
     pitch = ADVANCE * height
     left = -((len(text) - 1) * pitch + WIDE * height) / 2
     return [
@@ -66,14 +67,14 @@ def text_strokes(text: str, height: float) -> list[Float[ndarray, "n 2"]]:
     ]
 
 
-def ribbon(strokes: Sequence[Float[ndarray, "n 2"]], thick: float, out: float) -> shapes.Mesh:
+def ribbon(strokes: Sequence[Float[ndarray, "_ 2"]], thick: float, out: float) -> shapes.Mesh:
     """Strokes as flat bands of width `thick` with round joints, in a plane x = `out` that faces +x [m].
 
     Whoever reads it looks along -x, so his right is +y.
     """
     pieces = []
     for stroke in strokes:
-        for k, (a, b) in enumerate(zip(stroke, stroke[1:], strict=False)):
+        for k, (a, b) in enumerate(pairwise(stroke)):
             along = (b - a) / max(float(np.linalg.norm(b - a)), 1e-9)
             side = np.array([-along[1], along[0]]) * thick / 2
             pieces.append(_flat([a - side, b - side, b + side, a + side], out))

@@ -41,7 +41,7 @@ def crank_joint(crank: Vector) -> Joint:
 
 
 def leg(hip: Float[ndarray, "3"], crank: Vector, start: float) -> Leg:
-    """The leg from a hip to the pedal that stands at `start` [rad] past the front; the first harmonic of both angles."""
+    """The leg from a hip to the pedal that starts `start` [rad] past the front, by both angles' first harmonic."""
     turn = np.arange(_STEPS) / _STEPS * 2 * math.pi
     ankle_x = crank[0] + CRANK * np.cos(turn + start) - 0.04 - hip[0]
     ankle_z = crank[2] - CRANK * np.sin(turn + start) + 0.09 - hip[2]

@@ -11,6 +11,7 @@ import numpy as np
 from scenarios.render.models import shapes
 from scenarios.render.models.mesh import Model
 
+
 @lru_cache(maxsize=1)
 def guide_post() -> Model:
     """Return a delineator: white, 1 m high, with a black band and a reflector."""

@@ -34,7 +34,7 @@ def sign(kind: str, value: str = "") -> Model:
         value: a speed limit's number [km/h], or "left", "right" of an arrow.
     """
     pole = shapes.tube([(-0.04, 0, 0), (-0.04, 0, MIDDLE + 0.34)], [0.032, 0.032], 8)
-    face = _FACES.get(kind.split("-")[0], _blue_plate)(value)
+    face = _FACES.get(kind.partition("-")[0], _blue_plate)(value)
     return Model((shapes.part("pole", pole, "pole"), *parts_moved(face, (0.0, 0.0, MIDDLE))))
 
 
