@@ -128,6 +128,8 @@ def _targets(scene: Scene, shot: Any) -> list[Target]:
     eye = scene.view.pose
     targets = []
     for one in shot.visibility():
+        if one.actor_id not in scene.kinds:
+            continue
         rows, columns = np.nonzero(instance == one.actor_id)
         if not len(rows):
             continue

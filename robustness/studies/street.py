@@ -31,6 +31,9 @@ TRAFFIC = {"car": 0.72, "van": 0.08, "truck": 0.08, "bus": 0.04, "motorcycle": 0
 COLORS = ("25,25,28", "210,210,205", "120,125,130", "17,37,103", "180,44,44", "60,90,70", "160,140,90")
 BEAMS = 1 | 2
 """CARLA's light bits: position lamps and low beam."""
+DUSK = 4.0
+"""Sun height below which lamps are lit [deg]."""
+EGO, EGO_ID = "vehicle.lincoln.mkz_2020", 1
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Scene:
     Attributes:
         name: of map and number.
         place: where the ego vehicle stands.
-        instant, view: what the renderer is asked.
+        instant, view: what the renderer is asked; the ego vehicle is there, hidden, with its lamps.
         kinds: kind of each actor by id, see `scenarios.actor_sizes.KINDS`.
     """
 
@@ -51,8 +54,10 @@ class Scene:
     kinds: dict[int, str]
 
     def in_weather(self, weather: Weather) -> Scene:
-        """The same scene in another weather."""
-        return replace(self, instant=replace(self.instant, weather=weather))
+        """The same scene in another weather; in the dark, in rain, snowfall and fog all drive with their beams on."""
+        dim = weather.sun_altitude_angle < DUSK or weather.fog_density > 0 or weather.precipitation > 0
+        actors = tuple(replace(one, lights=one.lights | BEAMS) if dim else one for one in self.instant.actors)
+        return replace(self, instant=replace(self.instant, weather=weather, actors=actors))
 
 
 def scenes(world_map: WorldMap, weather: Weather, count: int, seed: int) -> Iterator[Scene]:
@@ -75,7 +80,7 @@ def scenes(world_map: WorldMap, weather: Weather, count: int, seed: int) -> Iter
         place = starts[int(order[number % len(order)])]
         actors = _traffic(place, np.random.default_rng([seed, own, number]))
         instant = Instant(number, 0.05 * number, weather, tuple(actors), seed)
-        kinds = {one.id: KINDS[one.blueprint] for one in actors}
+        kinds = {one.id: KINDS[one.blueprint] for one in actors if one.id != EGO_ID}
         yield Scene(f"{world_map.name}-{number:03d}", place, instant, driver_view(place), kinds)
 
 
@@ -85,7 +90,7 @@ def driver_view(place: carla.Waypoint) -> View:
     eye = spot.transform(carla.Location(MOUNT.location.x, MOUNT.location.y, MOUNT.location.z))
     turn = spot.rotation
     pose = Pose(eye.x, eye.y, eye.z, turn.pitch + MOUNT.rotation.pitch, turn.yaw, turn.roll)
-    return View(pose, *SIZE, fov=FOV)
+    return View(pose, *SIZE, fov=FOV, hidden=frozenset({EGO_ID}))
 
 
 def _goes_on(place: carla.Waypoint) -> bool:
@@ -93,7 +98,7 @@ def _goes_on(place: carla.Waypoint) -> bool:
 
 
 def _traffic(place: carla.Waypoint, rng: np.random.Generator) -> list[ActorState]:
-    """Vehicles on the lanes of the road ahead and people on its sidewalks or verges, none inside another."""
+    """The ego vehicle, vehicles on the lanes ahead and people on sidewalks or verges, none inside another."""
     actors: list[ActorState] = []
     taken: list[tuple[float, float, float]] = []
 
@@ -105,10 +110,11 @@ def _traffic(place: carla.Waypoint, rng: np.random.Generator) -> list[ActorState
             pose = Pose(spot.x, spot.y, spot.z, turn.pitch, turn.yaw, turn.roll)
             actors.append(ActorState(len(actors) + 1, blueprint, pose, **state))
 
+    add(EGO, place.transform)
     for lane in _lanes_beside(place):
         own = lane.lane_id == place.lane_id
         forward = lane.lane_id * place.lane_id > 0
-        distance = float(rng.uniform(10 if own else 5, 30))
+        distance = float(rng.uniform(10 if own else 6, 30))
         while distance < 70:
             ahead = lane.next(distance) if forward else lane.previous(distance)
             if not ahead:
