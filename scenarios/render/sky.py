@@ -62,7 +62,7 @@ def sky_of(weather: Weather, seed: int) -> Sky:
     sun = sun_direction(weather)
     look = directions()
     clouds = weather.cloudiness / 100
-    day = np.clip((weather.sun_altitude_angle + 6) / 8, 0, 1)
+    day = daylight(weather.sun_altitude_angle)
     clear = _clear(look, sun, weather) * day + NIGHT * (1 + 1.5 * np.exp(-np.abs(look[..., 2:]) * 6))
     luminous = float(np.mean(clear[: HEIGHT // 2].mean((0, 1)) @ [0.2126, 0.7152, 0.0722]))
     direct = _sun_radiance(sun, weather)
@@ -78,6 +78,15 @@ def sky_of(weather: Weather, seed: int) -> Sky:
     radiance = mixed * (1 - below) + ground * below
     clear_sun = np.clip(1.35 - clouds * 1.5, 0, 1) ** 2 * np.exp(-weather.fog_density / 12)
     return Sky(radiance.astype(np.float32), sun, direct * clear_sun * float(clear_sun > 1e-3))
+
+
+def daylight(altitude: float) -> float:
+    """Light of the clear sky beside that of a sun 2 degrees high, for a lower sun [deg].
+
+    It falls from about 400 lx at sunset to 3.4 lx at the end of civil twilight, 6 degrees below the horizon (RCA
+    Electro-Optics Handbook 1974): by e for every 1.26 degrees.
+    """
+    return float(min(1.0, 0.75 + altitude / 8) if altitude >= 0 else 0.75 * np.exp(altitude / 1.26))
 
 
 def _clear(look: Float[ndarray, "h w 3"], sun: Float[ndarray, "3"], weather: Weather) -> Float[ndarray, "h w 3"]:

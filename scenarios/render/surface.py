@@ -30,7 +30,7 @@ TILES = (
     TileSize(23.0, 23.0, 1024, 1024),
 )
 """Lane, verge, junction."""
-RUT_FILM = 0.1
+RUT_FILM = 0.03
 """What traffic leaves in dry wheel tracks, rubber and polish, as a share of a water film."""
 LEAF = 0.6
 """From this dirt on a spot is a leaf; below it is how far salt or mud covers it, doubled."""

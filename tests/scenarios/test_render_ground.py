@@ -20,7 +20,7 @@ from scenarios.render.renderer import Renderer
 from scenarios.render.retro import NEW_MARKING, retroreflected
 from scenarios.render.roads import lanes_of
 from scenarios.render.shading import stretches
-from scenarios.render.sky import sky_of
+from scenarios.render.sky import daylight, sky_of
 from scenarios.render.spray import spray, water_thrown
 from scenarios.render.surface import LEAF, TILES, dirt, puddles, snow_cover
 from scenarios.weather import Weather, preset
@@ -100,6 +100,15 @@ def test_banks_come_and_go_with_the_weather() -> None:
     np.testing.assert_array_equal(depths[0], depths[2])
     assert (depths[1] < depths[0] - 0.2).mean() > 0.05
     assert (shots[1].instance() == 7).any()
+
+
+def test_twilight_falls_to_a_hundredth_over_its_civil_part() -> None:
+    steps = [daylight(altitude) for altitude in (60.0, 2.0, 1.0, 0.0, -1.0, -3.0, -6.0, -12.0)]
+    assert steps == sorted(steps, reverse=True)
+    assert steps[:2] == [1, 1]
+    assert steps[6] / steps[3] == pytest.approx(3.4 / 400, rel=0.05)
+    horizons = [float(sky_of(preset(f"dusk@{step}"), 0).horizon.mean()) for step in (1, 3, 5)]
+    assert horizons[0] > 2 * horizons[1] > 4 * horizons[2]
 
 
 def test_fog_that_falls_off_hides_the_ground_and_not_the_heights() -> None:
