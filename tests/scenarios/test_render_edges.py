@@ -88,7 +88,7 @@ def test_the_sun_may_stand_anywhere(altitude: float) -> None:
 def test_three_hundred_actors_are_all_counted() -> None:
     """A block of cones, every one of which stands free for a camera that looks down on them."""
     cones = tuple(
-        ActorState(100 + n, "static.prop.trafficcone01", Pose(27.0 + 1.4 * (n % 20), LANE - 9.8 + 1.4 * (n // 20)))
+        ActorState(100 + n, "static.prop.trafficcone01", Pose(30.7 + 1.4 * (n % 15), LANE - 13.3 + 1.4 * (n // 15)))
         for n in range(300)
     )
     above = view(640, 400, pose=Pose(40.5, LANE, 16.0, pitch=-90.0), fov=100.0)
