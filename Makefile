@@ -54,7 +54,7 @@ pictures: install  ## Draw contact sheets of all weathers into docs/pictures (MA
 
 study-picture: install  ## Let public models read our pictures: MODELS=folder [MAPS=files] [PHOTOS=folder]; about an hour
 	$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[study]'
-	$(BIN)/python -m robustness.studies.picture --models $(MODELS) --workers $(WORKERS) $(if $(MAPS),--maps $(MAPS))
+	$(BIN)/python -m robustness.studies.picture --models $(MODELS) --workers $(WORKERS) $(if $(MAPS),--maps $(MAPS)) $(if $(PHOTOS),--photos $(PHOTOS))
 
 clean:  ## Remove what the targets made, the virtual environment included
 	rm -rf $(VENV) out drives build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
