@@ -10,8 +10,10 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import carla
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -20,13 +22,18 @@ from perception.allocator import keep_memory, settle
 from perception.weights import load_model
 from robustness.attacks.objectives import objective
 from robustness.attacks.pgd import PGD
+from scenarios.instant import ActorState, Instant, Pose, View
+from scenarios.maps.world_map import WorldMap, load_map
 from scenarios.server.launch import start_server
+from scenarios.weather import preset
 from tests.perception import scenes
 
 REPEATS = 5
 CARS = 21
 TICKS = 400
 PICTURE = (640, 384)
+SMALL = (240, 144)
+COMPARED = ("clear", "low-sun-wet", "low-sun-snow")
 
 
 def main() -> None:
@@ -34,7 +41,14 @@ def main() -> None:
     table = Table(
         "what", "figure", "unit", title=f"{os.cpu_count()} cores, torch with {torch.get_num_threads()} threads"
     )
-    for rows in (attack_rates, tick_rate, lambda: frame_rate("physical"), lambda: frame_rate("preview")):
+    for rows in (
+        attack_rates,
+        tick_rate,
+        lambda: frame_rate("physical"),
+        lambda: frame_rate("preview"),
+        picture_errors,
+        bare_ratio,
+    ):
         for what, figure, unit in rows():
             table.add_row(what, f"{figure:.2f}", unit)
     Console().print(table)
@@ -93,25 +107,17 @@ def tick_rate() -> list[tuple[str, float, str]]:
 
 def frame_rate(quality: str) -> list[tuple[str, float, str]]:
     """One camera behind a car, colour and labels, in low sun on snow."""
-    from scenarios.instant import ActorState, Instant, Pose, View
-    from scenarios.maps.world_map import load_map
     from scenarios.render.renderer import Renderer
-    from scenarios.weather import preset
 
-    world_map = load_map("country_road")
     begin = time.perf_counter()
+    world_map, view, instant_of = behind_a_car()
     renderer = Renderer(world_map, quality=quality)
-    place = world_map.carla_map().generate_waypoints(50.0)[4].transform
-    eye = Pose(place.location.x, place.location.y, place.location.z + 1.45, yaw=place.rotation.yaw)
-    ahead = place.transform(carla.Location(x=18.0))
-    car = ActorState(7, "vehicle.tesla.model3", Pose(ahead.x, ahead.y, ahead.z, yaw=place.rotation.yaw))
-    weather = preset("low-sun-snow", place.rotation.yaw)
     build = time.perf_counter() - begin
     pictures, glares = [], []
     for frame in range(REPEATS + 1):
-        instant = Instant(frame, frame * 0.05, weather, (car,))
+        instant = instant_of(frame, "low-sun-snow")
         start = time.perf_counter()
-        shot = renderer.shoot(instant, View(eye, *PICTURE, fov=75.0))
+        shot = renderer.shoot(instant, view(*PICTURE))
         shot.rgb(), shot.depth(), shot.semantic(), shot.instance(), shot.visibility()
         middle = time.perf_counter()
         shot.twin("no_glare"), shot.glare()
@@ -125,6 +131,71 @@ def frame_rate(quality: str) -> list[tuple[str, float, str]]:
         (f"{quality}: every further one", statistics.median(pictures[1:]), "s"),
         (f"{quality}: its twin without glare, and the glare mask", statistics.median(glares[1:]), "s more"),
     ]
+
+
+def behind_a_car() -> tuple[WorldMap, Callable[[int, int], View], Callable[[int, str], Instant]]:
+    """A map, the view of a driver on it by picture size, and the instant of a frame in a weather, a car ahead."""
+    world_map = load_map("country_road")
+    place = world_map.carla_map().generate_waypoints(50.0)[4].transform
+    eye = Pose(place.location.x, place.location.y, place.location.z + 1.45, yaw=place.rotation.yaw)
+    ahead = place.transform(carla.Location(x=18.0))
+    car = ActorState(7, "vehicle.tesla.model3", Pose(ahead.x, ahead.y, ahead.z, yaw=place.rotation.yaw))
+
+    def instant(frame: int, weather: str) -> Instant:
+        return Instant(frame, frame * 0.05, preset(weather, place.rotation.yaw), (car,))
+
+    return world_map, lambda width, height: View(eye, width, height, fov=75.0), instant
+
+
+def picture_errors() -> list[tuple[str, float, str]]:
+    """Peak signal-to-noise ratio of each quality against `reference`, sensor noise left out."""
+    from scenarios.render.renderer import Renderer
+
+    world_map, view, instant_of = behind_a_car()
+    quiet = replace(view(*SMALL), attributes={"whiteout_sensor_noise": "0"})
+    renderers = {quality: Renderer(world_map, quality=quality) for quality in ("reference", "physical", "preview")}
+    rows = []
+    for weather in COMPARED:
+        pictures = {name: one.shoot(instant_of(1, weather), quiet).rgb() for name, one in renderers.items()}
+        for name in ("physical", "preview"):
+            error = float(np.mean((pictures[name].astype(float) - pictures["reference"]) ** 2))
+            rows.append((f"{name} against reference, {weather}", 10 * float(np.log10(255**2 / error)), "dB PSNR"))
+    return rows
+
+
+def bare_ratio() -> list[tuple[str, float, str]]:
+    """Our traced picture beside Mitsuba's own path tracer on the same meshes, with plain grey surfaces under a sky."""
+    from scenarios.render.mitsuba_setup import dr, mi
+    from scenarios.render.renderer import QUALITIES, Renderer
+    from scenarios.render.tracer import trace
+
+    world_map, view, instant_of = behind_a_car()
+    renderer = Renderer(world_map)
+    quality, looked = QUALITIES["physical"], view(*PICTURE)
+    shot = renderer.shoot(instant_of(1, "clear"), looked)
+    scene, light, shader = renderer.prepare(shot.instant, looked)
+    pose = mi.ScalarTransform4f(shot.camera.camera_to_world.tolist()) @ mi.ScalarTransform4f().rotate([0, 0, 1], 180)
+    film = {"type": "hdrfilm", "width": PICTURE[0], "height": PICTURE[1], "rfilter": {"type": "box"}}
+    pieces = [piece for slots in scene._slots.values() for slot in slots for piece in slot.shapes]
+    bare = mi.load_dict({
+        "type": "scene", "sky": {"type": "constant"},
+        "integrator": {"type": "path", "max_depth": quality.bounces + 1},
+        "sensor": {"type": "perspective", "fov": 75.0, "to_world": pose, "film": film,
+                   "sampler": {"type": "independent", "sample_count": quality.samples}},
+        **{f"group_{i}": group for i, group in enumerate(scene._groups.values())},
+        **{f"instance_{i}": instance for i, (instance, *_) in enumerate(scene._static.values())},
+        **{f"piece_{i}": piece for i, piece in enumerate(pieces)},
+    }, optimize=False)  # fmt: skip
+
+    def theirs() -> None:
+        dr.eval(mi.render(bare, seed=1))
+        dr.sync_thread()
+
+    def ours() -> None:
+        trace(scene.mitsuba, shot.camera, light, shader, samples=quality.samples, bounces=quality.bounces, seed=1)
+
+    bare_time, own_time = in_turn(theirs, ours)
+    return [("traced picture over Mitsuba's own path tracer, grey surfaces", own_time / bare_time, "ratio")]
 
 
 def in_turn(*works: Callable[[], None]) -> list[float]:

@@ -28,24 +28,39 @@ from scenarios.render.shading import Shader
 from scenarios.render.shot import Shot
 from scenarios.render.sky import Sky, sky_of, texture
 from scenarios.render.surface import Tiles
-from scenarios.render.tracer import Light
+from scenarios.render.tracer import INDIRECT_CLAMP, Light
 from scenarios.render.world import LaneFinder, build_world
 from scenarios.weather import ROAD_STATE_FIELDS, Weather
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How much work goes into a picture: paths a pixel, surfaces a path meets, Open Image Denoise's effort."""
+    """How much work goes into a picture.
+
+    Attributes:
+        samples: paths a pixel, traced at once.
+        bounces: surfaces a path meets.
+        denoise: Open Image Denoise's effort; "" leaves the picture as it is.
+        rounds: how often it is traced, each time by other chance; the picture is the mean.
+        clamp: see `tracer.INDIRECT_CLAMP`.
+    """
 
     samples: int
     bounces: int
     denoise: str
+    rounds: int = 1
+    clamp: float = INDIRECT_CLAMP
 
 
 SKIES, GROUNDS = 4, 3
 """Skies and grounds that are kept ready: a picture and its twins go back and forth between them."""
 
-QUALITIES = {"physical": Quality(8, 3, "balanced"), "preview": Quality(1, 2, "fast")}
+QUALITIES = {
+    "physical": Quality(8, 3, "balanced"),
+    "preview": Quality(1, 2, "fast"),
+    "reference": Quality(16, 8, "", rounds=32, clamp=float("inf")),
+}
+"""`reference` is what the others are held against: 512 paths a pixel, nothing denoised and nothing cut off."""
 
 
 class Renderer:
@@ -58,7 +73,7 @@ class Renderer:
 
         Args:
             world_map: the roads.
-            quality: "physical" or "preview".
+            quality: "physical", "preview" or "reference" (a minute a picture).
             seed: of everything drawn by chance: trees, clouds, noise of the road's surface, paths of light.
             threads: of the renderer; None takes `WHITEOUT_THREADS`, else all cores.
 

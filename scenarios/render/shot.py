@@ -26,7 +26,7 @@ from scenarios.render.optics.motion import blurred, way_of
 from scenarios.render.optics.settings import Settings
 from scenarios.render.scene import Scene
 from scenarios.render.sky import Sky
-from scenarios.render.tracer import SUN_RADIUS, Traced, stacked, trace
+from scenarios.render.tracer import SUN_RADIUS, Traced, mean_of, stacked, trace
 from scenarios.twins import changed
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ GLARE_SIGNAL = 0.4
 """... and is bright in the picture: radiance times exposure above this (1 is about white). Dry asphalt under a high sun
 also mirrors more than it scatters, but stays dark."""
 SUN_RAYS = 64
-BAND_SEED = 0x9E3779B1
+BAND_SEED, ROUND_SEED = 0x9E3779B1, 0x85EBCA6B
 """Gives each band of a large picture noise of its own."""
 DARKEST = 1e-7
 """Luminance that counts as none: in the dark a ratio of nothing to nothing is 1."""
@@ -155,15 +155,26 @@ class Shot:
     @cached_property
     def _traced(self) -> Traced:
         scene, light, shader = self._renderer.prepare(self.instant, self.view)
-        samples, bounces = self._renderer.quality.samples, self._renderer.quality.bounces
+        quality = self._renderer.quality
         seed = self._renderer.seed_of(self.instant, self.view)
-        parts = [
-            trace(
-                scene.mitsuba, band, light, shader, samples=samples, bounces=bounces, seed=seed ^ rows.start * BAND_SEED
-            )
-            for rows, band in bands(self.camera, samples)
-        ]
-        return parts[0] if len(parts) == 1 else stacked(parts)
+
+        def once(turn: int) -> Traced:
+            parts = [
+                trace(
+                    scene.mitsuba,
+                    band,
+                    light,
+                    shader,
+                    samples=quality.samples,
+                    bounces=quality.bounces,
+                    seed=seed ^ rows.start * BAND_SEED ^ turn * ROUND_SEED,
+                    clamp=quality.clamp,
+                )
+                for rows, band in bands(self.camera, quality.samples)
+            ]
+            return parts[0] if len(parts) == 1 else stacked(parts)
+
+        return once(0) if quality.rounds == 1 else mean_of(once(turn) for turn in range(quality.rounds))
 
     @cached_property
     def _labels(self) -> Labels:
@@ -235,6 +246,8 @@ class Shot:
 
     def _denoised(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
         traced, quality = self._traced, self._renderer.quality.denoise
+        if not quality:
+            return np.maximum(np.asarray(radiance, np.float32), 0)
         clean = pyoidn.denoise(
             np.ascontiguousarray(radiance),
             albedo=np.clip(traced.albedo, 0, 1),

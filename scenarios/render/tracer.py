@@ -8,7 +8,7 @@ so it is compiled once for every map, weather and crowd.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -67,16 +67,35 @@ class Traced:
     normal: Float32[ndarray, "height width 3"]
 
 
-def trace(scene: Any, camera: Camera, light: Light, shader: Shader, *, samples: int, bounces: int, seed: int) -> Traced:
+def trace(
+    scene: Any,
+    camera: Camera,
+    light: Light,
+    shader: Shader,
+    *,
+    samples: int,
+    bounces: int,
+    seed: int,
+    clamp: float = INDIRECT_CLAMP,
+) -> Traced:
     """Trace a view with `samples` paths a pixel of up to `bounces` surface hits; the same seed gives the same bytes."""
     sampler = mi.PCG32(size=camera.width * camera.height * samples, initstate=seed & 0xFFFFFFFF)
     offset = mi.Point2f(sampler.next_float32(), sampler.next_float32())
     ray = camera_rays(camera, samples, offset)
-    parts = _paths(_Kernel(scene, light, shader, bounces), ray, sampler)
+    parts = _paths(_Kernel(scene, light, shader, bounces, clamp), ray, sampler)
     dr.eval(parts)
     sums = [[dr.block_sum(channel, samples) if samples > 1 else channel for channel in part] for part in parts]
     dr.eval(sums)
     return Traced(*(_pixels(part, samples, camera) for part in sums))
+
+
+def mean_of(rounds: Iterable[Traced]) -> Traced:
+    """The mean of several pictures of one view."""
+    total, count = {field.name: np.float32(0) for field in fields(Traced)}, 0
+    for one in rounds:
+        total = {name: value + getattr(one, name) for name, value in total.items()}
+        count += 1
+    return Traced(**{name: value / np.float32(count) for name, value in total.items()})
 
 
 def stacked(bands: Sequence[Traced]) -> Traced:
@@ -143,7 +162,7 @@ def _pixels(channels: Any, samples: int, camera: Camera) -> Float32[ndarray, "he
 class _Kernel:
     """What every path reads. A plain object: Dr.Jit takes no copies of it into the loop's state."""
 
-    def __init__(self, scene: Any, light: Light, shader: Shader, bounces: int) -> None:
+    def __init__(self, scene: Any, light: Light, shader: Shader, bounces: int, clamp: float) -> None:
         rows = np.ascontiguousarray(light.lamps.T, dtype=np.float32)
         count = rows.shape[1]
         self.scene = scene
@@ -156,7 +175,7 @@ class _Kernel:
         self.lamp_count = dr.opaque(mi.UInt32, count)
         self.lamp_colors = [mi.Float(np.ascontiguousarray(c, np.float32)) for c in light.lamp_colors.T]
         self.last = dr.opaque(mi.UInt32, bounces)
-        self.limit = (dr.max(self.irradiance) * dr.inv_pi + dr.opaque(mi.Float, 0.05)) * INDIRECT_CLAMP
+        self.limit = (dr.max(self.irradiance) * dr.inv_pi + dr.opaque(mi.Float, 0.05)) * dr.opaque(mi.Float, clamp)
 
     def tame(self, value: Any, first: Any) -> Any:
         return dr.select(first, value, dr.minimum(value, self.limit))
