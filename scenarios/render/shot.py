@@ -267,6 +267,6 @@ class Shot:
         side /= max(float(np.linalg.norm(side)), 1e-9)
         up = np.cross(side, sky.sun)
         towards = sky.sun + radius[:, None] * (np.cos(angle)[:, None] * side + np.sin(angle)[:, None] * up)
-        origin = mi.Point3f(*(float(v) for v in self.camera.position))
+        origin = mi.Point3f(*(dr.opaque(mi.Float, float(v)) for v in self.camera.position))
         ray = mi.Ray3f(origin, dr.normalize(mi.Vector3f(*(mi.Float(c) for c in towards.T.astype(np.float32)))))
         return 1 - float(np.mean(scene.ray_test(ray).numpy()))

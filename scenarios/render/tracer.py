@@ -79,7 +79,8 @@ def trace(
     clamp: float = INDIRECT_CLAMP,
 ) -> Traced:
     """Trace a view with `samples` paths a pixel of up to `bounces` surface hits; the same seed gives the same bytes."""
-    sampler = mi.PCG32(size=camera.width * camera.height * samples, initstate=seed & 0xFFFFFFFF)
+    start = dr.opaque(mi.UInt64, seed & 0xFFFFFFFF)  # a plain number would be compiled into the kernel, for every seed
+    sampler = mi.PCG32(size=camera.width * camera.height * samples, initstate=start)
     offset = mi.Point2f(sampler.next_float32(), sampler.next_float32())
     ray = camera_rays(camera, samples, offset)
     parts = _paths(_Kernel(scene, light, shader, bounces, clamp), ray, sampler)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
+from scenarios.instant import Before, Pose
+from scenarios.render.mitsuba_setup import dr
 from scenarios.render.shot import Shot
 from tests.scenarios.rendered import car, look, view
 
@@ -40,3 +42,25 @@ def test_what_was_rendered_before_leaves_no_trace() -> None:
     before = digests()
     look("night", replace(car(9, 50.0), blueprint="vehicle.audi.tt"), frame=77, at=view(80, 40)).rgb()
     assert digests() == before
+
+
+def test_nothing_is_compiled_again_between_frames() -> None:
+    """Other places, noise, weathers and earlier instants: all numbers reach the kernels as data."""
+
+    def frame(number: int) -> None:
+        at = view(64, 48, pose=Pose(30.0 + number / 9, 1.75, 1.5, yaw=number / 7))
+        name = ("low-sun-snow", "low-sun-wet")[number % 2]
+        shot = look(name, car(x=42.0 + number / 10), car(8, 60.0 + number, -1.75), frame=number, at=at)
+        shot.rgb(), shot.glare(), shot.normals(), shot.visibility()
+        shot.flow(Before(view().pose, (car(),)))
+        shot.twin("no_snow"), shot.twin("sun+10")
+
+    for number in (1, 2):
+        frame(number)
+    with dr.scoped_set_flag(dr.JitFlag.KernelHistory, True):
+        dr.kernel_history_clear()
+        for number in (5, 6):
+            frame(number)
+        launched = dr.kernel_history([dr.KernelType.JIT])
+    assert len(launched) > 10
+    assert [kernel["size"] for kernel in launched if not kernel["cache_hit"]] == []
