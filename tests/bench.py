@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import carla
 import numpy as np
@@ -24,6 +25,7 @@ from robustness.attacks.objectives import objective
 from robustness.attacks.pgd import PGD
 from scenarios.instant import ActorState, Instant, Pose, View
 from scenarios.maps.world_map import WorldMap, load_map
+from scenarios.render.geometry import Mesh
 from scenarios.server.launch import start_server
 from scenarios.weather import preset
 from tests.perception import scenes
@@ -176,15 +178,31 @@ def bare_ratio() -> list[tuple[str, float, str]]:
     scene, light, shader = renderer.prepare(shot.instant, looked)
     pose = mi.ScalarTransform4f(shot.camera.camera_to_world.tolist()) @ mi.ScalarTransform4f().rotate([0, 0, 1], 180)
     film = {"type": "hdrfilm", "width": PICTURE[0], "height": PICTURE[1], "rfilter": {"type": "box"}}
-    pieces = [piece for slots in scene._slots.values() for slot in slots for piece in slot.shapes]
+    grey = mi.load_dict({"type": "diffuse"})
+
+    def group(part: Mesh) -> Any:
+        properties = mi.Properties()
+        properties["mesh_bsdf"] = grey
+        body = mi.Mesh("mesh", len(part.vertices), len(part.faces), props=properties)
+        parameters = mi.traverse(body)
+        parameters["vertex_positions"], parameters["faces"] = part.vertices.ravel(), part.faces.ravel()
+        parameters.update()
+        return mi.load_dict({"type": "shapegroup", "mesh": body})
+
+    parts = [(item.mesh, matrix) for item in scene._standing for matrix in item.matrices]
+    parts += [piece for pieces in scene.matrices.values() for piece in pieces]
+    groups = {id(part): group(part) for part, _ in parts}
+    instances = [
+        mi.load_dict({"type": "instance", "group": groups[id(part)], "to_world": mi.ScalarTransform4f(matrix.tolist())})
+        for part, matrix in parts
+    ]
     bare = mi.load_dict({
         "type": "scene", "sky": {"type": "constant"},
         "integrator": {"type": "path", "max_depth": quality.bounces + 1},
         "sensor": {"type": "perspective", "fov": 75.0, "to_world": pose, "film": film,
                    "sampler": {"type": "independent", "sample_count": quality.samples}},
-        **{f"group_{i}": group for i, group in enumerate(scene._groups.values())},
-        **{f"instance_{i}": instance for i, (instance, *_) in enumerate(scene._static.values())},
-        **{f"piece_{i}": piece for i, piece in enumerate(pieces)},
+        **{f"group_{i}": one for i, one in enumerate(groups.values())},
+        **{f"instance_{i}": one for i, one in enumerate(instances)},
     }, optimize=False)  # fmt: skip
 
     def theirs() -> None:
