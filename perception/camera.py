@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -123,6 +123,17 @@ class Camera:
         """Unit directions in camera axes through the pixels' centres; kept for cameras of the same make."""
         matrix = np.asarray(self.intrinsics, np.float64).tobytes()
         return _pixel_rays(self.width, self.height, matrix, self.lens, self.distortion)
+
+    def reading(self, first: float, last: float, whole: Camera) -> Camera:
+        """This camera with the rolling shutter of the rows `first` to `last` [px] of `whole`, which it is a part of."""
+        if whole.shutter is None:
+            return self
+        middle = np.array([((first + last) / 2 / whole.height - 0.5) * whole.shutter.readout])
+        pose = whole.camera_to_world.copy()
+        pose[:3, :3] = whole.shutter.turned(pose[:3, :3].T, np.repeat(middle, 3)).T
+        pose[:3, 3] += whole.shutter.shift(middle)[0]
+        readout = whole.shutter.readout * (last - first) / whole.height
+        return replace(self, camera_to_world=pose, shutter=replace(whole.shutter, readout=readout))
 
     def ground_points(self, pixels: Float[ndarray, "n 2"], height: float = 0.0) -> Float[ndarray, "n 3"]:
         """Where the rays through `pixels` [px] meet the world plane z = `height` [m]; NaN above the horizon."""

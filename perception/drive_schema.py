@@ -13,10 +13,11 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from perception.box import CLASSES, Box, Cuboid
 from perception.camera import Camera
+from perception.distortion import COEFFICIENTS
 from perception.labels import is_scored
 from perception.lane import Lane
 from perception.rolling_shutter import RollingShutter
@@ -201,6 +202,14 @@ class CameraRecord(Record):
     lens: Literal["pinhole", "brown_conrady", "fisheye"] = "pinhole"
     distortion: tuple[float, ...] = ()
     shutter: RollingShutter | None = None
+
+    @model_validator(mode="after")
+    def _check_lens(self) -> CameraRecord:
+        if len(self.distortion) != COEFFICIENTS[self.lens]:
+            raise ValueError(
+                f"a {self.lens} lens has {COEFFICIENTS[self.lens]} coefficients, not {len(self.distortion)}"
+            )
+        return self
 
     @classmethod
     def from_camera(cls, camera: Camera) -> CameraRecord:

@@ -69,7 +69,8 @@ def label_frame(name: str, picture: Picture, stage: Stage, rig: Rig, extension: 
         cover = None
     else:
         boxes = boxes_from_visibility(picture, extension.visibility(rig.sensors["rgb"].id), subjects)
-        cover = extension.surface if stage.weather.snow_cover > 0 else None
+        snowy = stage.weather.snow_cover > 0 or stage.weather.snow_banks > 0
+        cover = extension.surface if snowy else None
     lanes = lanes_in_view(stage.map, picture.camera, picture.depth, picture.semantic, cover)
     return Frame(
         name=name,

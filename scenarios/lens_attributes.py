@@ -15,6 +15,8 @@ from perception.rolling_shutter import RollingShutter
 
 NAMES = {"pinhole": (), "brown_conrady": ("k1", "k2", "p1", "p2", "k3"), "fisheye": ("k1", "k2", "k3", "k4")}
 """Our attributes `whiteout_lens_*` that hold each model's coefficients, in `Camera.distortion`'s order."""
+LARGEST = 1e6
+"""Greatest amount of any attribute."""
 UNTOUCHED = (-1.0, 0.0)
 """CARLA's defaults of `lens_k` and `lens_kcube`, whose pictures everybody projects into as into a pinhole's."""
 
@@ -39,7 +41,7 @@ def lens_of(attributes: Mapping[str, str], fov: float) -> tuple[str, tuple[float
     k, cube = (_number(attributes, n, d) for n, d in zip(("lens_k", "lens_kcube"), UNTOUCHED, strict=True))
     if (k, cube) == UNTOUCHED:
         return "pinhole", ()
-    size = (_number(attributes, "lens_x_size", 0.08) * _number(attributes, "lens_y_size", 0.08)) ** 0.5
+    size = (abs(_number(attributes, "lens_x_size", 0.08)) * abs(_number(attributes, "lens_y_size", 0.08))) ** 0.5
     return "brown_conrady", _cubic_lens(k * size**2, cube * size**3, float(np.tan(np.deg2rad(fov) / 2)))
 
 
@@ -83,6 +85,9 @@ def _cubic_lens(square: float, cube: float, edge: float) -> tuple[float, ...]:
 
 def _number(attributes: Mapping[str, str], name: str, default: float) -> float:
     try:
-        return float(attributes.get(name, default))
-    except ValueError as error:
-        raise WhiteoutError(f"camera attribute {name} is {attributes[name]!r}, which is no number") from error
+        value = float(attributes.get(name, default))
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= LARGEST:
+        raise WhiteoutError(f"camera attribute {name} is {attributes[name]!r}; give a number up to {LARGEST:g}")
+    return value

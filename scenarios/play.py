@@ -155,8 +155,9 @@ class Order:
             "versions": {name: version(name) for name in ("whiteout", "carla", "mitsuba")},
             "command": self.command(),
         }
-        if connection.extension is None and weather.snow_cover > 0:
-            facts["missing"] = "snow: a plain CARLA server cannot show it, so these pictures have none"
+        lying = [name for name, amount in weather.snow().items() if amount and name != "temperature"]
+        if connection.extension is None and lying:
+            facts["missing"] = f"{', '.join(lying)}: a plain CARLA server cannot show it, so these pictures have none"
         return facts
 
     def command(self) -> str:

@@ -16,6 +16,9 @@ CHOICES = "no_sun, no_glare, no_wetness, no_snow, no_actor:ID, sun+DEGREES, sun-
 
 _NAME = re.compile(r"no_sun|no_glare|no_wetness|no_snow|no_actor:(?P<actor>\d{1,10})|sun(?P<turn>[+-]\d{1,3}(\.\d+)?)")
 
+LYING = tuple(name for name in ROAD_STATE_FIELDS if name.startswith("snow_") or name in {"ice", "slush"})
+"""What a twin without snow is without: snow in every form, banks included, and ice."""
+
 BARE_TREES = 3.0
 """Warmest air in which trees are bare without snow too [deg C]: a twin without snow keeps its trees."""
 
@@ -41,8 +44,8 @@ def actor_left_out(name: str) -> int | None:
 def changed(instant: Instant, name: str) -> Instant:
     """The instant of a twin; that of a twin in `LIGHT_TWINS` is the picture's own.
 
-    - `no_wetness`: no film of water and no puddles; rain goes on falling.
-    - `no_snow`: no snow or ice lies; what falls goes on falling, and the trees stay bare.
+    - `no_wetness`: no film of water and no puddles; rain goes on falling, and slush stays soaked.
+    - `no_snow`: no snow, slush or ice lies, and no banks; what falls goes on falling, and the trees stay bare.
     - `no_actor:ID`: the actor is not there, nor its shadow. Where there is none of that id nothing changes.
     - `sun+DEGREES`, `sun-DEGREES`: the sun turned clockwise as seen from above, at the same height.
 
@@ -64,7 +67,6 @@ def changed(instant: Instant, name: str) -> Instant:
 
 
 def _without_snow(weather: Weather) -> Weather:
-    if weather.snow_cover <= 0:
+    if not any(getattr(weather, name) for name in LYING):
         return weather
-    bare = {name: 0.0 for name in ROAD_STATE_FIELDS if name.startswith("snow_")}
-    return weather.with_values(**bare, temperature=min(weather.temperature, BARE_TREES))
+    return weather.with_values(**dict.fromkeys(LYING, 0.0), temperature=min(weather.temperature, BARE_TREES))

@@ -175,6 +175,7 @@ def _lane(lane: Lane, pixels: Float[ndarray, "n 2"], size: Float[ndarray, "2"]) 
 
 
 def _camera(camera: Camera, scale: Float[ndarray, "2"], origin: Float[ndarray, "2"]) -> Camera:
-    """The camera whose picture is the old one scaled by `scale` and then shifted by `origin` [px]."""
+    """The camera whose picture, as large as before, is the old one scaled by `scale`, then shifted by `origin` [px]."""
     move = np.array([[scale[0], 0, origin[0]], [0, scale[1], origin[1]], [0, 0, 1]])
-    return replace(camera, intrinsics=move @ camera.intrinsics)
+    moved = replace(camera, intrinsics=move @ camera.intrinsics)
+    return moved.reading((0 - origin[1]) / scale[1], (camera.height - origin[1]) / scale[1], camera)

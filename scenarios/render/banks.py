@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d
+from scipy.spatial import cKDTree
 
 from scenarios.render.geometry import Mesh, joined, mesh
 from scenarios.render.materials import MaterialTable
@@ -15,6 +16,8 @@ PROFILE = np.array([(-0.3, -0.06), (-0.05, 0.42), (0.3, 0.86), (0.75, 1.0), (1.3
 """Cross-section of a bank of 1 m: distance outward from the road's edge, height above it."""
 LUMP = 0.5
 """Distance between the cross-sections [m]: the size of the lumps that a plough leaves."""
+BURIED = 0.02
+"""Ground under more snow than this is covered [m]."""
 HEIGHT_STEP = 0.05
 """Banks are built in steps of this height [m], so that few scenes have to be."""
 
@@ -32,11 +35,25 @@ def bank_mesh(lanes: list[Lane], height: float, table: MaterialTable, seed: int)
     return joined(found) if found else None
 
 
+class Footprint:
+    """Where banks lie."""
+
+    def __init__(self, banks: Mesh) -> None:
+        self._points = banks.vertices.astype(np.float64)
+        self._tree = cKDTree(self._points[:, :2])
+
+    def covers(self, points: Float[ndarray, "n 3"]) -> Bool[ndarray, "n"]:
+        """Which points of the ground (renderer axes) are under a bank."""
+        away, nearest = self._tree.query(points[:, :2], distance_upper_bound=LUMP)
+        above = self._points[np.minimum(nearest, len(self._points) - 1), 2] > points[:, 2] + BURIED
+        return np.asarray(np.isfinite(away) & above)
+
+
 def _outermost(lanes: list[Lane]) -> list[Lane]:
     """The last lane that a plough clears, on each side of each section."""
     kept: dict[tuple[int, bool, float], Lane] = {}
     for lane in lanes:
-        key = (lane.road, lane.lane > 0, round(float(lane.s[0]), 1))
+        key = (lane.road, lane.lane > 0, lane.section)
         cleared = not lane.junction and lane.kind not in RAISED
         if cleared and (key not in kept or abs(lane.lane) > abs(kept[key].lane)):
             kept[key] = lane

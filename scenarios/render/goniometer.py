@@ -50,7 +50,7 @@ class Published:
 PUBLISHED: dict[str, Published] = {
     "dry asphalt": Published(
         "road", Weather(), 0.05, 0.15, "Pomerantz et al. 2000, The effect of pavements' temperatures on air"
-        " in large cities (LBNL-43442): albedo 0.05 new to 0.15 aged",
+        " temperatures in large cities (LBNL-43442): albedo 0.05 new to 0.15 aged",
     ),
     "white paint": Published(
         "marking_white", Weather(), 0.3, 0.8, "EN 1436: luminance factor at 45/0, 0.30 (class B2) to 0.60 (B5) at least"

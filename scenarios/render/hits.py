@@ -87,18 +87,6 @@ def bands(camera: Camera, per_pixel: int = 1) -> Iterator[tuple[slice, Camera]]:
         return
     for first in range(0, camera.height, rows):
         last = min(first + rows, camera.height)
-        yield slice(first, last), _band(camera, first, last)
-
-
-def _band(camera: Camera, first: int, last: int) -> Camera:
-    """The camera that sees only some of the rows."""
-    shift = np.array([[0.0, 0, 0], [0, 0, first], [0, 0, 0]])
-    band = replace(camera, height=last - first, intrinsics=camera.intrinsics - shift)
-    if camera.shutter is None:
-        return band
-    share = (last - first) / camera.height
-    middle = camera.shutter.times(np.array([(first + last) / 2]), camera.height)
-    pose = camera.camera_to_world.copy()
-    pose[:3, :3] = camera.shutter.turned(pose[:3, :3].T, np.repeat(middle, 3)).T
-    pose[:3, 3] += camera.shutter.shift(middle)[0]
-    return replace(band, camera_to_world=pose, shutter=replace(camera.shutter, readout=camera.shutter.readout * share))
+        shift = np.array([[0.0, 0, 0], [0, 0, first], [0, 0, 0]])
+        band = replace(camera, height=last - first, intrinsics=camera.intrinsics - shift)
+        yield slice(first, last), band.reading(float(first), float(last), camera)

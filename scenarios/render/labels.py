@@ -78,7 +78,8 @@ def label(scene: Scene, camera: Camera, classes: dict[int, int], cover: Cover) -
 
 def _label(scene: Scene, camera: Camera, classes: dict[int, int], cover: Cover) -> Labels:
     hits = cast(scene, camera)
-    depth = np.where(hits.found, hits.distance * camera.pixel_rays()[..., 2], np.inf).astype(np.float32)
+    along = camera.pixel_rays()[..., 2]
+    depth = np.where(hits.found & (along > 0), hits.distance * along, np.inf).astype(np.float32)
     actor = np.where(hits.found, scene.actor_of_instance[hits.number], 0).astype(np.int32)
     material = scene.buffers.materials[hits.face]
     of_material = np.array([m.semantic for m in scene.table.entries], np.uint8)
@@ -146,9 +147,9 @@ def _share_outside(camera: Camera, polygons: Float[ndarray, "m 3 2"]) -> float:
 
 
 GRID = 512
-
-
+"""Pixels of the raster on which an outline outside the picture is measured."""
 NEAR = 0.05
+"""Triangles are cut where they are nearer to the camera than this [m]."""
 
 
 def _projected(camera: Camera, part: Mesh, matrix: Float[ndarray, "4 4"]) -> Float[ndarray, "m 3 2"]:

@@ -16,7 +16,7 @@ from numpy import ndarray
 from perception.errors import WhiteoutError
 from scenarios.instant import ActorState, Instant, View
 from scenarios.maps.world_map import WorldMap
-from scenarios.render.banks import bank_height, bank_mesh
+from scenarios.render.banks import Footprint, bank_height, bank_mesh
 from scenarios.render.frames import FLIP, camera_of
 from scenarios.render.geometry import Mesh
 from scenarios.render.lamps import LAMP_COLORS, lamps_of, scenery_bits, season_of
@@ -27,7 +27,7 @@ from scenarios.render.scene import Scene
 from scenarios.render.shading import Shader
 from scenarios.render.shot import Shot
 from scenarios.render.sky import Sky, sky_of, texture
-from scenarios.render.surface import Tiles
+from scenarios.render.surface import ON_THE_GROUND, Tiles
 from scenarios.render.tracer import INDIRECT_CLAMP, Light
 from scenarios.render.world import LaneFinder, build_world
 from scenarios.weather import ROAD_STATE_FIELDS, Weather
@@ -60,11 +60,14 @@ QUALITIES = {
     "preview": Quality(1, 2, "fast"),
     "reference": Quality(16, 8, "", rounds=32, clamp=float("inf")),
 }
-"""`reference` is what the others are held against: 512 paths a pixel, nothing denoised and nothing cut off."""
+"""`reference` is what the others are held against: 512 paths a pixel, not denoised, no light cut at the clamp."""
 
 
 class Renderer:
-    """Renders instants of one map. The same instant, view, quality and seed give the same bytes in any process."""
+    """Renders instants of one map.
+
+    The same instant, view, quality, seed and earlier adaptation give the same bytes in any process.
+    """
 
     def __init__(
         self, world_map: WorldMap, *, quality: str = "physical", seed: int = 0, threads: int | None = None
@@ -119,9 +122,12 @@ class Renderer:
         return Shot(self, instant, view, earlier=earlier)
 
     def surface(self, points: Float[ndarray, "n 3"], weather: Weather) -> Float[ndarray, "n"]:
-        """Snow cover, 0 bare to 1 hidden, of ground points given in CARLA's axes [m]."""
-        kind, place = self._finder.tile(np.asarray(points, np.float64) * FLIP)
-        return self._tiles_of(ground_of(weather)).cover_at(kind, place)
+        """Snow cover, 0 bare to 1 hidden, of ground points given in CARLA's axes [m]; banks hide what is under them."""
+        places = np.asarray(points, np.float64) * FLIP
+        kind, place = self._finder.tile(places)
+        cover = self._tiles_of(ground_of(weather)).cover_at(kind, place)
+        banks = self._banks_of(bank_height(weather.snow_banks)) if weather.snow_banks > 0 else None
+        return cover if banks is None else np.where(Footprint(banks).covers(places), 1.0, cover)
 
     def sky(self, weather: Weather) -> Sky:
         """Sky and sun of a weather."""
@@ -180,8 +186,8 @@ def air_of(weather: Weather) -> Weather:
 
 
 def ground_of(weather: Weather) -> Weather:
-    """What of a weather lies on the ground: twins that differ only in the sun share it."""
-    return replace(weather, **_standard(("sun_azimuth_angle", "sun_altitude_angle")))
+    """What of a weather lies on the ground: weathers that differ in sun, clouds or fog share it."""
+    return Weather(**weather.snow(), **{name: getattr(weather, name) for name in ON_THE_GROUND})
 
 
 def _standard(fields: Iterable[str]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from numpy import ndarray
 from perception.camera import Camera
 from scenarios.instant import Before, Instant, View
 from scenarios.render.air import Air
+from scenarios.render.banks import bank_height
 from scenarios.render.classes import class_of
 from scenarios.render.fields import flow, normals
 from scenarios.render.frames import camera_of
@@ -38,7 +39,9 @@ GLARE_SIGNAL = 0.4
 """... and is bright in the picture: radiance times exposure above this (1 is about white). Dry asphalt under a high sun
 also mirrors more than it scatters, but stays dark."""
 SUN_RAYS = 64
-BAND_SEED, ROUND_SEED = 0x9E3779B1, 0x85EBCA6B
+ROUND_SEED = 0x85EBCA6B
+"""Sets the chance of one round of a picture apart from that of the next."""
+BAND_SEED = 0x9E3779B1
 """Gives each band of a large picture noise of its own."""
 DARKEST = 1e-7
 """Luminance that counts as none: in the dark a ratio of nothing to nothing is 1."""
@@ -183,10 +186,15 @@ class Shot:
 
     @property
     def _depth(self) -> Float32[ndarray, "height width"]:
-        """The weather moves nothing: a twin with the same actors has its picture's depth."""
-        if self._origin is not None and self._origin.instant.actors is self.instant.actors:
+        """That of the picture of which this is a twin, where both show the same shapes."""
+        if self._origin is not None and self._shares_shapes(self._origin):
             return self._origin.depth()
         return self._labels.depth
+
+    def _shares_shapes(self, other: Shot) -> bool:
+        """Whether the same actors and the same snow banks stand in both; no other weather moves anything."""
+        banks = (bank_height(shot.instant.weather.snow_banks) for shot in (self, other))
+        return other.instant.actors is self.instant.actors and len(set(banks)) == 1
 
     @cached_property
     def _full(self) -> Float32[ndarray, "height width 3"]:
@@ -239,7 +247,7 @@ class Shot:
 
     @cached_property
     def _way(self) -> Float32[ndarray, "height width 2"] | None:
-        if self._origin is not None and self._origin.instant.actors is self.instant.actors:
+        if self._origin is not None and self._shares_shapes(self._origin):
             return self._origin._way  # noqa: SLF001 - a shot too
         labels, settings = self._labels, self._optics.settings
         return way_of(self.camera, self.view, self.instant.actors, settings, labels.depth, labels.instance)

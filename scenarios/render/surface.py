@@ -150,7 +150,7 @@ class Tiles:
             return
         self._weather = state
         pairs = [layers(pattern, size, state) for pattern, size in zip(self._patterns, TILES, strict=True)]
-        self.cover = [look[..., 1] for look, _ in pairs]
+        self.cover = [look[..., 1].copy() for look, _ in pairs]
         self.look = mi.Float(np.concatenate([look.ravel() for look, _ in pairs]))
         self.slope = mi.Float(np.concatenate([slope.ravel() for _, slope in pairs]))
 

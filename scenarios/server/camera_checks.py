@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from perception.camera import Camera
 from perception.errors import WhiteoutError
+from scenarios.lens_attributes import lens_of, readout_of
+from scenarios.render.optics.settings import Settings
 from scenarios.server.actors import Sensor
 from scenarios.server.wire import CallError
 from scenarios.server.world import World
@@ -44,7 +49,17 @@ def check_camera(sensor: Sensor, world: World) -> None:
         raise CallError(
             f"{sensor.blueprint}: attribute fov must lie between {NARROWEST:g} and {WIDEST:g} degrees, not {fov:g}"
         )
+    _check_optics(sensor, fov)
     _check_twin(sensor, world)
+
+
+def _check_optics(sensor: Sensor, fov: float) -> None:
+    try:
+        Settings.of(sensor.attributes)
+        readout_of(sensor.attributes)
+        Camera.from_fov(8, 8, fov, np.eye(4), *lens_of(sensor.attributes, fov))
+    except WhiteoutError as error:
+        raise CallError(f"{sensor.blueprint}: {error}") from error
 
 
 def _check_twin(sensor: Sensor, world: World) -> None:

@@ -24,7 +24,7 @@ from scenarios.render.sky import daylight, sky_of
 from scenarios.render.spray import spray, water_thrown
 from scenarios.render.surface import LEAF, TILES, dirt, puddles, snow_cover
 from scenarios.weather import Weather, preset
-from tests.scenarios.rendered import car, look, straight_map, view
+from tests.scenarios.rendered import car, look, renderer, straight_map, view
 
 SMALL = view(96, 60)
 PATTERN = lane_pattern(TILES[0], np.random.default_rng(7))
@@ -178,3 +178,12 @@ def test_conditions_grow_stronger_with_severity(name: str) -> None:
     pictures = [look(preset(f"{name}@{step}", 0.0), *lit, at=at).rgb().astype(int) for step in (1, 3, 5)]
     first, both = (np.abs(p - pictures[0]).mean() for p in pictures[1:])
     assert 1 < first < both
+
+
+def test_lines_under_a_bank_are_covered() -> None:
+    """CARLA's axes; the right edge line of the straight road lies at y = 3.5 m."""
+    edge, middle = (np.array([[x, y, 0.0] for x in range(40, 60)]) for y in (3.5, 1.75))
+    high = Weather(snow_banks=1.2)
+    assert (renderer().surface(edge, high) == 1).mean() > 0.9
+    assert (renderer().surface(middle, high) == 0).all()
+    assert (renderer().surface(edge, Weather()) == 0).all()

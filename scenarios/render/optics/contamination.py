@@ -60,7 +60,7 @@ class Soiling:
         return np.asarray(seen, np.float32)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def soiling(width: int, height: int, droplets: float, dirt: float, ice: float, seed: int) -> Soiling:
     """The windscreen before a picture of `width` x `height` pixels, each severity 0 to 1."""
     drop, column, row, rim = _droplets(width, height, droplets, np.random.default_rng([seed, 1]))

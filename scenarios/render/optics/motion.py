@@ -65,32 +65,42 @@ def way_of(
     if seconds <= 0 or not (moving or np.any(velocity) or np.any(spin)):
         return None
     to_camera = camera.camera_to_world[:3, :3].T
-    rate = _flow(camera, to_camera @ -velocity, to_camera @ spin, depth)
+    rate = _flow(camera, to_camera @ -velocity, to_camera @ spin, depth, np.s_[:, :])
     for actor in moving:
         seen = instance == actor.id
-        columns = np.flatnonzero(seen.any(0))
+        rows, columns = (np.flatnonzero(seen.any(axis)) for axis in (1, 0))
         least = settings.motion_blur_min_object_screen_size / 100 * camera.width
         if len(columns) and columns[-1] - columns[0] + 1 >= least:
             towards = pose_matrix(actor.pose)[:3, 0] * actor.speed - velocity
-            rate[seen] = _flow(camera, to_camera @ towards, to_camera @ spin, depth)[seen]
+            part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            moved = _flow(camera, to_camera @ towards, to_camera @ spin, depth, part)
+            rate[part] = np.where(seen[part][..., None], moved, rate[part])
     way = rate * np.float32(seconds)
     longest = settings.motion_blur_max_distortion / 100 * camera.width
     length = np.hypot(way[..., 0], way[..., 1])
     return np.asarray(way * np.minimum(1, longest / np.maximum(length, 1e-6))[..., None], np.float32)
 
 
+Part = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+
 def _flow(
-    camera: Camera, velocity: Float[ndarray, "3"], spin: Float[ndarray, "3"], depth: Float32[ndarray, "height width"]
-) -> Float32[ndarray, "height width 2"]:
-    """Speed in the picture [px/s] of what moves at `velocity` past a camera that turns at `spin`, both camera axes."""
+    camera: Camera,
+    velocity: Float[ndarray, "3"],
+    spin: Float[ndarray, "3"],
+    depth: Float32[ndarray, "height width"],
+    part: Part,
+) -> Float32[ndarray, "rows columns 2"]:
+    """Speed in part of the picture [px/s] of what moves at `velocity` past a camera that turns at `spin`, its axes."""
     if camera.lens != "pinhole":
-        return _flow_through(camera, velocity, spin, depth)
+        return _flow_through(camera, velocity, spin, depth, part)
     focal = camera.intrinsics[[0, 1], [0, 1]].astype(np.float32)
-    x = ((np.arange(camera.width) + 0.5 - camera.intrinsics[0, 2]) / focal[0]).astype(np.float32)[None]
-    y = ((np.arange(camera.height) + 0.5 - camera.intrinsics[1, 2]) / focal[1]).astype(np.float32)[:, None]
+    x = ((np.arange(camera.width) + 0.5 - camera.intrinsics[0, 2]) / focal[0]).astype(np.float32)[None, part[1]]
+    y = ((np.arange(camera.height) + 0.5 - camera.intrinsics[1, 2]) / focal[1]).astype(np.float32)[part[0], None]
     vx, vy, vz = velocity.astype(np.float32)
     wx, wy, wz = spin.astype(np.float32)
-    near = 1 / np.maximum(depth, np.float32(0.1))
+    near = 1 / np.maximum(depth[part], np.float32(0.1))
     along = vz * near - (wx * y - wy * x)
     return np.stack([
         focal[0] * (vx * near - (wy - wz * y) - x * along),
@@ -99,13 +109,17 @@ def _flow(
 
 
 def _flow_through(
-    camera: Camera, velocity: Float[ndarray, "3"], spin: Float[ndarray, "3"], depth: Float32[ndarray, "height width"]
-) -> Float32[ndarray, "height width 2"]:
+    camera: Camera,
+    velocity: Float[ndarray, "3"],
+    spin: Float[ndarray, "3"],
+    depth: Float32[ndarray, "height width"],
+    part: Part,
+) -> Float32[ndarray, "rows columns 2"]:
     """`_flow` through any lens, by a small step in time."""
     step = 1e-4
-    rays = camera.pixel_rays().reshape(-1, 3)
-    distance = np.minimum(depth.reshape(-1), 1e4) / np.maximum(rays[:, 2], 1e-3)
+    rays = camera.pixel_rays()[part].reshape(-1, 3)
+    distance = np.minimum(depth[part].reshape(-1), 1e4) / np.maximum(rays[:, 2], 1e-3)
     points = rays * distance[:, None]
     change = (velocity - np.cross(spin, points)) * (step / 2)
     moved = (camera.draw(points + change) - camera.draw(points - change)) / step
-    return np.asarray(np.nan_to_num(moved).reshape(*depth.shape, 2), np.float32)
+    return np.asarray(np.nan_to_num(moved).reshape(*depth[part].shape, 2), np.float32)

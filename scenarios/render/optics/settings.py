@@ -8,6 +8,9 @@ from typing import Any
 
 from perception.errors import WhiteoutError
 
+LARGEST, STOPS = 1e6, 60.0
+"""Greatest amount of any attribute, and of those that count stops."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -100,6 +103,9 @@ def _read(name: str, text: str, default: Any) -> Any:
     if isinstance(default, str):
         return text
     try:
-        return type(default)(float(text))
-    except ValueError as error:
-        raise WhiteoutError(f"camera attribute {name} is {text!r}, which is no number") from error
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) <= (STOPS if name.startswith("exposure_") else LARGEST):
+        raise WhiteoutError(f"camera attribute {name} is {text!r}; give a number in its range")
+    return type(default)(value)
