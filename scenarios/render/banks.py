@@ -44,9 +44,10 @@ class Footprint:
 
     def covers(self, points: Float[ndarray, "n 3"]) -> Bool[ndarray, "n"]:
         """Which points of the ground (renderer axes) are under a bank."""
-        away, nearest = self._tree.query(points[:, :2], distance_upper_bound=LUMP)
-        above = self._points[np.minimum(nearest, len(self._points) - 1), 2] > points[:, 2] + BURIED
-        return np.asarray(np.isfinite(away) & above)
+        away, nearest = self._tree.query(points[:, :2], k=4)
+        weight = 1 / (away + 0.01) ** 2
+        height = (self._points[nearest, 2] * weight).sum(1) / weight.sum(1)
+        return np.asarray((away[:, 0] < LUMP) & (height > points[:, 2] + BURIED))
 
 
 def _outermost(lanes: list[Lane]) -> list[Lane]:

@@ -92,11 +92,9 @@ def trace(
 
 def mean_of(rounds: Iterable[Traced]) -> Traced:
     """The mean of several pictures of one view."""
-    total, count = {field.name: np.float32(0) for field in fields(Traced)}, 0
-    for one in rounds:
-        total = {name: value + getattr(one, name) for name, value in total.items()}
-        count += 1
-    return Traced(**{name: value / np.float32(count) for name, value in total.items()})
+    names = [field.name for field in fields(Traced)]
+    first, *others = ({name: getattr(one, name) for name in names} for one in rounds)
+    return Traced(*(np.mean([first[name], *(other[name] for other in others)], axis=0) for name in names))
 
 
 def stacked(bands: Sequence[Traced]) -> Traced:
