@@ -42,7 +42,8 @@ def _tint(red: float, green: float, blue: float) -> Float[ndarray, "3"]:
 RED, AMBER, GREEN = _tint(1.0, 0.004, 0.002), _tint(1.0, 0.3, 0.0), _tint(0.0, 1.0, 0.42)
 HEADLAMPS = tuple(daylight(kelvin) for kelvin in (3200.0, 4300.0, 5600.0))
 """Halogen, gas discharge and LED; an actor's id picks one."""
-WARM = daylight(3000.0)
+WHITE, WARM = daylight(4000.0), daylight(2900.0)
+"""Of street lamps and of rooms."""
 LENS_AREA = 0.04
 """Of one headlamp [m2]."""
 _GLOW = {
@@ -53,8 +54,8 @@ _GLOW = {
     "lamp_red": RED * (SIGNAL / 0.033),
     "lamp_yellow": AMBER * (SIGNAL / 0.033),
     "lamp_green": GREEN * (SIGNAL / 0.033),
-    "streetlamp": WARM * 25_000,
-    "tunnel": WARM * 12_500,
+    "streetlamp": WHITE * 25_000,
+    "tunnel": WHITE * 12_500,
     "window": WARM * 30,
 }
 LAMP_COLORS = np.array([_GLOW.get(kind, np.zeros(3)) for kind in LAMP_KINDS]) / CANDELA
@@ -111,8 +112,8 @@ def lamps_of(
             if np.linalg.norm(pose_matrix(actor.pose)[:3, 3] - focus) < REACH:
                 rows += _signal_rows(actor) if "traffic_light" in actor.blueprint else _vehicle_rows(actor, focus)
     if is_dark(instant.weather):
-        rows += [(*place, 0, 0, -1, *WARM * STREET, 0, LUMINAIRE) for place in _nearest(street, focus, NEAREST)]
-    rows += [(*place, 0, 0, -1, *WARM * TUNNEL, 0, LENS) for place in _nearest(tunnel, focus, NEAREST)]
+        rows += [(*place, 0, 0, -1, *WHITE * STREET, 0, LUMINAIRE) for place in _nearest(street, focus, NEAREST)]
+    rows += [(*place, 0, 0, -1, *WHITE * TUNNEL, 0, LENS) for place in _nearest(tunnel, focus, NEAREST)]
     found = np.array(rows, float).reshape(-1, COLUMNS)
     found[:, 6:9] /= CANDELA
     return _nearest(found, focus, MOST)

@@ -23,6 +23,8 @@ the natural sky ..."""
 CLOUDS_BRIGHTEN = 4.0
 """... and this many times more under closed clouds, which send the town's light back: Kyba et al. (2011) measured
 tenfold in a city and less than threefold outside."""
+SUNSET = 0.111
+"""Share of the sky's light that is left when the sun sets."""
 SUN_SOLID_ANGLE = 6.87e-5
 
 
@@ -88,10 +90,10 @@ def sky_of(weather: Weather, seed: int) -> Sky:
 def daylight(altitude: float) -> float:
     """Light of the clear sky beside that of a sun 2 degrees high, for a lower sun [deg].
 
-    It falls from about 400 lx at sunset to 3.4 lx at the end of civil twilight, 6 degrees below the horizon (RCA
-    Electro-Optics Handbook 1974): by e for every 1.26 degrees.
+    It falls to about 400 lx at sunset and 3.4 lx at the end of civil twilight, 6 degrees below the horizon (RCA
+    Electro-Optics Handbook 1974): from there on by e for every 1.26 degrees.
     """
-    return float(min(1.0, 0.75 + altitude / 8) if altitude >= 0 else 0.75 * np.exp(altitude / 1.26))
+    return float(min(1.0, SUNSET * np.exp(altitude * (1.1 if altitude >= 0 else 1 / 1.26))))
 
 
 def _clear(look: Float[ndarray, "h w 3"], sun: Float[ndarray, "3"], weather: Weather) -> Float[ndarray, "h w 3"]:

@@ -25,9 +25,10 @@ GREY_SIGNAL = 0.14463
 """The signal that the tone curve turns into 18 per cent of white."""
 MIDDLE_GREY = 0.17
 """The signal that a metered mean is put to at CARLA's calibration constant of 16."""
-SLOWEST = 30.0
-"""One over the longest exposure of the automatic camera [1/s]: a picture's time at 30 a second."""
-MOST_SENSITIVE = 3200.0
+SLOWEST = 60.0
+"""One over the longest exposure of the automatic camera [1/s]: half a picture's time at 30 a second, that what moves
+stays sharp enough."""
+MOST_SENSITIVE = 1600.0
 """Its highest ISO setting."""
 
 
