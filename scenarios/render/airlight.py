@@ -23,6 +23,9 @@ STEP = 4
 """Pixels of the picture a grid's pixel is wide."""
 ANGLES = 10
 """Samples along a look for each lamp."""
+BACK, BACKWARD = 0.05, -0.6
+"""Share and asymmetry of a second lobe: droplets send 1/18.8 of their light straight back for each steradian (O'Connor
+et al. 2004, for clouds), far more than the forward lobe has there."""
 NEAREST = 0.15
 """A look that passes a lamp nearer than this counts as this far off [m]."""
 
@@ -43,7 +46,7 @@ def airlight(
         camera: the view.
         depth: along the optical axis [m].
         extinction: of the air [1/m]; all of it scatters.
-        forward: asymmetry of Henyey and Greenstein's phase function.
+        forward: asymmetry of the forward lobe, see `phase`.
         start: the air before this is clear [m].
     """
     look, distance = _looks(camera, depth)
@@ -61,12 +64,21 @@ def airlight(
             away = look * reached - apart
             length = dr.norm(away)
             away = away / dr.maximum(length, 1e-3)
-            base = 1 + dr.square(asymmetry) + 2 * asymmetry * dr.dot(away, look)
-            phase = (1 - dr.square(asymmetry)) / (4 * dr.pi * base * dr.sqrt(base))
-            total += phase * beam(row, away) * dr.exp(-thick * (reached - near + length))
+            sent = phase(-dr.dot(away, look), asymmetry) * beam(row, away)
+            total += sent * dr.exp(-thick * (reached - near + length))
         return total * thick * (last - first) / (ANGLES * beside)
 
     return _picture(_summed(lamps, dr.width(look), scattered), camera)
+
+
+def phase(cosine: Any, forward: Any) -> Any:
+    """Share of scattered light that turns by an angle [1/sr]: two lobes of Henyey and Greenstein's (1941) function."""
+
+    def lobe(asymmetry: Any) -> Any:
+        base = 1 + asymmetry * asymmetry - 2 * asymmetry * cosine
+        return (1 - asymmetry * asymmetry) / (4 * np.pi * base * dr.sqrt(base))
+
+    return (1 - BACK) * lobe(forward) + BACK * lobe(BACKWARD)
 
 
 def lit(

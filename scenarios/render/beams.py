@@ -1,8 +1,8 @@
 """How much light a lamp sends in each direction: low and high beams, road luminaires, lenses that face one way.
 
 A low beam is no lamp's in particular. It holds the test points of UN Regulation 112, class B, for right-hand traffic
-(01 series, annex 3): at most 350 cd at B50L and 625 cd in zone III above the cut-off, at least 10,100 cd at 75R and
-50R, 5,100 cd at 50V, 1,700 cd at 25L and 25R, 2,500 cd in zone IV. A high beam adds 40,500 cd or more on its axis.
+(01 series, annex 3): at most 350 cd at B50L and 625 cd in zone III above the cut-off, 13,200 cd at 50L, at least 10,100 cd
+at 75R and 50R, 5,100 cd at 50V, 1,700 cd at 25L and 25R, 2,500 cd in zone IV. A high beam adds 40,500 cd or more on its axis.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def low_beam(rise: Any, side: Any) -> Any:
     below = cut - rise
     depth = dr.maximum(below, 0)
     wide = dr.exp(-dr.square(side / 0.40))
-    hot = 17_000 * dr.exp(-depth / 0.021) * dr.exp(-dr.square(side / 0.14))
+    hot = 17_000 * dr.exp(-depth / 0.021) * dr.exp(-dr.square((side - 0.03) / 0.10))
     near = 4_500 * dr.exp(-depth / 0.105) * wide
     stray = 280 * dr.exp(-dr.maximum(rise, 0) / 0.14) * wide
     return dr.clip(below / 0.006 + 0.5, 0, 1) * (hot + near) + stray

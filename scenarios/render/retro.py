@@ -25,7 +25,7 @@ ROUGH = 0.6
 """GGX's alpha of dry asphalt."""
 
 
-def retroreflected(hit: Hit, light: Any) -> Any:
+def retroreflected(hit: Any, light: Any) -> Any:
     """Luminance over the illuminance of a plane that faces the lamp, which stands in the local direction `light`."""
     apart = 2 * (1 - dr.dot(hit.viewer, light))
     grain = dr.select(hit.ground, BARE_ROAD * dr.minimum(hit.alpha / ROUGH, 1), 0)
