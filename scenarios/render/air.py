@@ -10,6 +10,8 @@ from numpy import ndarray
 
 from perception.camera import Camera
 from scenarios.instant import ActorState, Instant
+from scenarios.render.airlight import airlight, lit
+from scenarios.render.beams import COLUMNS
 from scenarios.render.frames import pose_matrix
 from scenarios.render.precipitation import opacity
 from scenarios.render.sky import Sky
@@ -35,6 +37,11 @@ EYE = 1.5
 """Fog that falls off with height is as dense as it is named this far below the camera [m]."""
 FORWARD = 0.8
 """Asymmetry of fog droplets' scattering in Henyey and Greenstein's (1941) phase function: a glow around the sun."""
+LIT_AT = 4.0
+"""Distance at which what falls and flies is taken to be lit by lamps [m]: most drops that are seen are as near."""
+SNOW_SENDS, RAIN_SENDS = 0.17, 0.03
+"""Luminance of a flake and a drop over their illuminance from about where the camera is [1/sr]: a matte white ball has
+two thirds of its reflectance over pi; a drop lets nearly all light through, its share is assumed."""
 ABOARD = 3.0
 """A camera this near the middle of a vehicle rides on it [m]."""
 
@@ -50,7 +57,8 @@ class Air:
         falloff: of the fog with height [1/m].
         glow: radiance of infinitely thick air, the same everywhere or of each pixel.
         drops: what falls: opacity of each pixel.
-        drop_light: radiance of what falls.
+        drop_light: radiance of what falls, the same everywhere or of each pixel.
+        lamplight: of lamps that the air scatters into each pixel; None where no lamp is on or the air is clear.
         spray: optical thickness of what wheels throw up, of each pixel.
     """
 
@@ -60,7 +68,8 @@ class Air:
     falloff: float
     glow: Float[ndarray, "3"] | Float[ndarray, "height width 3"]
     drops: Float32[ndarray, "height width"]
-    drop_light: Float[ndarray, "3"]
+    drop_light: Float[ndarray, "3"] | Float[ndarray, "height width 3"]
+    lamplight: Float32[ndarray, "height width 3"] | None
     spray: Float32[ndarray, "height width"]
 
     @classmethod
@@ -72,15 +81,38 @@ class Air:
         depth: Float32[ndarray, "height width"],
         seed: int,
         hidden: frozenset[int] = frozenset(),
+        lamps: Float[ndarray, "n 11"] | None = None,
+        exposure_time: float = 1 / 200,
     ) -> Air:
-        """The air in an instant; the same frame shows the same drops. Actors that are `hidden` throw no spray."""
+        """The air in an instant; the same frame shows the same drops.
+
+        Args:
+            instant: the world.
+            sky: of its weather.
+            camera: the view.
+            depth: what stands in it [m].
+            seed: of the drops.
+            hidden: actors that throw no spray.
+            lamps: rows of `beams.COLUMNS`; None for none.
+            exposure_time: how long a drop's streak is drawn [s].
+        """
         weather = instant.weather
-        drops = opacity(weather, camera, depth, seed, velocity_of(camera, instant.actors))
+        velocity = velocity_of(camera, instant.actors)
+        drops = opacity(weather, camera, depth, seed, velocity, exposure_time=exposure_time, wind_seed=instant.seed)
         glow = sky.horizon
         if weather.fog_density > 0 and sky.sun_irradiance.any():
             glow = glow + _sun_glow(camera, sky)
         rise = _looks(camera)[..., 2] if weather.fog_falloff > 0 and weather.fog_density > 0 else None
         thrown = spray(instant, camera, depth, hidden)
+        shining = np.zeros((0, COLUMNS)) if lamps is None else lamps
+        lamplight, drop_light = None, sky.horizon * 1.25
+        if len(shining) and max(weather.fog_density, weather.precipitation) > 0:
+            lamplight = airlight(
+                shining, camera, depth, extinction=extinction(weather), forward=FORWARD, start=weather.fog_distance
+            )
+        if len(shining) and (drops.any() or thrown.any()):
+            sends = SNOW_SENDS if weather.temperature <= 0 else RAIN_SENDS
+            drop_light = drop_light + sends * lit(shining, camera, depth, LIT_AT)
         return cls(
             extinction(weather),
             weather.fog_distance,
@@ -88,7 +120,8 @@ class Air:
             weather.fog_falloff,
             glow,
             drops,
-            sky.horizon * 1.25,
+            drop_light,
+            lamplight,
             thrown,
         )
 
@@ -101,6 +134,8 @@ class Air:
             path = _through_layer(path, self.rise, self.falloff)
         kept = np.exp(-self.extinction * path.astype(np.float32))[..., None]
         seen = radiance.astype(np.float32) * kept + self.glow.astype(np.float32) * (1 - kept)
+        if self.lamplight is not None:
+            seen = seen + self.lamplight
         light = self.drop_light.astype(np.float32)
         if self.spray.any():
             kept = np.exp(-self.spray)[..., None]

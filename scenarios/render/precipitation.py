@@ -16,14 +16,13 @@ from scenarios.weather import Weather
 
 LAYERS = (1.6, 3.0, 5.0, 8.0, 13.0, 20.0)
 """Distances at which what falls is drawn [m]."""
-EXPOSURE_TIME = 1 / 160
 RAIN_SPEED, SNOW_SPEED = 8.0, 1.3
 """Falling speeds [m/s] (Gunn and Kinzer 1949 for 4 mm drops; flakes of about 5 mm)."""
 RAIN_SIZE, SNOW_SIZE = 0.004, 0.011
 PER_VOLUME = {"rain": 5.0, "snow": 30.0}
 """Drops and flakes a cubic metre at 100 % that are large enough to be seen one by one."""
-WIND = np.array([3.2, 2.4, 0.0])
-"""Wind at 100 % [m/s], renderer axes: CARLA gives its strength and no direction."""
+WIND = 4.0
+"""Wind at 100 % [m/s]: CARLA gives its strength and no direction."""
 NEAREST = 0.3
 """A drop that comes nearer than this during the exposure is drawn up to here [m]."""
 
@@ -34,6 +33,9 @@ def opacity(
     depth: Float[ndarray, "height width"],
     seed: int,
     velocity: Float[ndarray, "3"] | None = None,
+    *,
+    exposure_time: float = 1 / 200,
+    wind_seed: int = 0,
 ) -> Float32[ndarray, "height width"]:
     """How far what falls hides each pixel, 0 to 1; the same seed gives the same drops.
 
@@ -43,6 +45,8 @@ def opacity(
         depth: what hides the drops behind it [m].
         seed: of the drops.
         velocity: of the camera, renderer axes [m/s]; None stands.
+        exposure_time: how long a drop is seen to move [s].
+        wind_seed: of the direction from which the wind blows.
     """
     clear = np.ones((camera.height, camera.width), np.float32)
     if weather.precipitation <= 0:
@@ -51,27 +55,39 @@ def opacity(
     snow = weather.temperature <= 0
     focal = float(camera.intrinsics[0, 0])
     fall = np.array([0.0, 0.0, -(SNOW_SPEED if snow else RAIN_SPEED)])
-    moving = fall + WIND * weather.wind_intensity / 100 - (np.zeros(3) if velocity is None else velocity)
-    drift = camera.camera_to_world[:3, :3].T @ moving
+    moving = fall + wind(weather, wind_seed) - (np.zeros(3) if velocity is None else velocity)
+    way = camera.camera_to_world[:3, :3].T @ moving * exposure_time
     edges = np.array([0.8, *np.sqrt(np.array(LAYERS[:-1]) * LAYERS[1:]), 28.0])
     for distance, near, far in zip(LAYERS, edges[:-1], edges[1:], strict=True):
         volume = (far**3 - near**3) / 3 * camera.width * camera.height / focal**2
         count = int(volume * PER_VOLUME["snow" if snow else "rain"] * weather.precipitation / 100)
-        layer = _layer(camera, min(count, 6000), distance, drift, snow, rng)
+        layer = _layer(camera, min(count, 6000), distance, way, 0.3 * exposure_time, snow, rng)
         clear *= 1 - layer * (depth > distance)
     return 1 - clear
 
 
+def wind(weather: Weather, seed: int) -> Float[ndarray, "3"]:
+    """Velocity of the air, renderer axes [m/s]; a seed draws its direction."""
+    direction = np.random.default_rng([seed, 29]).uniform(0, 2 * np.pi)
+    return WIND * weather.wind_intensity / 100 * np.array([np.cos(direction), np.sin(direction), 0.0])
+
+
 def _layer(
-    camera: Camera, count: int, distance: float, drift: Float[ndarray, "3"], snow: bool, rng: np.random.Generator
+    camera: Camera,
+    count: int,
+    distance: float,
+    way: Float[ndarray, "3"],
+    flutter: float,
+    snow: bool,
+    rng: np.random.Generator,
 ) -> Float32[ndarray, "height width"]:
-    """One layer; `drift` is the drops' mean velocity in camera axes (x right, y down, z forward) [m/s]."""
+    """One layer; drops move by `way` +- `flutter`, camera axes (x right, y down, z forward) [m]."""
     scale = float(camera.intrinsics[0, 0]) / distance
     size = (SNOW_SIZE if snow else RAIN_SIZE) * scale
     blur = max(0.0, size - 1) * 0.25 + (1.2 if distance < 2 else 0.0)
     picture = np.zeros((camera.height, camera.width), np.uint8)
     starts = rng.uniform((-20, -20), (camera.width + 20, camera.height + 20), (count, 2))
-    ends = streak_ends(camera, starts, distance, drift + rng.normal(0, 0.3, (count, 3)))
+    ends = streak_ends(camera, starts, distance, way + rng.normal(0, flutter, (count, 3)))
     sizes = np.maximum(size * rng.uniform(0.5, 1.3, count), 1.0)
     for start, end, width in zip(starts, ends, sizes, strict=True):
         a, b = ((int(p[0] * 16), int(p[1] * 16)) for p in (start, end))
@@ -82,11 +98,11 @@ def _layer(
 
 
 def streak_ends(
-    camera: Camera, starts: Float[ndarray, "n 2"], distance: float, velocity: Float[ndarray, "n 3"]
+    camera: Camera, starts: Float[ndarray, "n 2"], distance: float, way: Float[ndarray, "n 3"]
 ) -> Float[ndarray, "n 2"]:
-    """Where drops that are seen at `starts` [px], `distance` metres away, stand when the shutter closes [px]."""
+    """Where drops that are seen at `starts` [px], `distance` metres away, stand when they have gone `way` [m]; [px]."""
     focal = np.array([camera.intrinsics[0, 0], camera.intrinsics[1, 1]])
     middle = np.array([camera.intrinsics[0, 2], camera.intrinsics[1, 2]])
     points = np.column_stack([(starts - middle) / focal * distance, np.full(len(starts), distance)])
-    moved = points + velocity * EXPOSURE_TIME
+    moved = points + way
     return np.asarray(moved[:, :2] / np.maximum(moved[:, 2:], NEAREST) * focal + middle)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from perception.camera import Camera
 from perception.errors import WhiteoutError
 from scenarios.instant import ActorState, Instant, View
 from scenarios.maps.world_map import WorldMap
@@ -148,8 +149,7 @@ class Renderer:
         """What tracing a picture takes: the scene in place, its light and its materials."""
         scene = self.place(instant, view)
         sky, sky_texture = self._sky_of(air_of(instant.weather))
-        lamps = lamps_of(instant, self._world.street_lamps, camera_of(view).position)
-        light = Light(sky_texture, sky.sun, sky.sun_irradiance, lamps, LAMP_COLORS)
+        light = Light(sky_texture, sky.sun, sky.sun_irradiance, self.lamps(instant, camera_of(view)), LAMP_COLORS)
         shader = Shader(
             scene.buffers,
             self._table.rows(),
@@ -160,6 +160,10 @@ class Renderer:
             instant.weather,
         )
         return scene, light, shader
+
+    def lamps(self, instant: Instant, camera: Camera) -> Float[ndarray, "n 11"]:
+        """The lamps that light a view, as rows of `beams.COLUMNS`."""
+        return lamps_of(instant, self._world.street_lamps, self._world.tunnel_lamps, camera)
 
     def cover_on_tile(
         self, weather: Weather, points: Float[ndarray, "n 3"], place: Float[ndarray, "n 2"]

@@ -207,7 +207,9 @@ class Shot:
     @cached_property
     def _air(self) -> Air:
         seed = self._renderer.seed_of(self.instant, self.view)
-        return Air.of(self.instant, self._sky, self.camera, self._depth, seed, self.view.hidden)
+        lamps = self._renderer.lamps(self.instant, self.camera)
+        seconds = 1 / self._optics.settings.shutter_speed
+        return Air.of(self.instant, self._sky, self.camera, self._depth, seed, self.view.hidden, lamps, seconds)
 
     @cached_property
     def _seen(self) -> Float32[ndarray, "height width 3"]:

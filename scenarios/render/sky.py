@@ -17,8 +17,14 @@ from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.weather import Weather
 
 HEIGHT, WIDTH = 384, 1536
-NIGHT = np.array([0.00022, 0.00026, 0.0004])
-"""Radiance of the night sky over a town, in the units of `sunsky`."""
+NIGHT = np.array([1.08, 0.98, 0.92]) * 0.002 / 72_983
+"""Radiance of a clear, moonless night sky over a small town, in the units of `sunsky`: 2 mcd/m2 at the zenith, ten times
+the natural sky ..."""
+CLOUDS_BRIGHTEN = 4.0
+"""... and this many times more under closed clouds, which send the town's light back: Kyba et al. (2011) measured
+tenfold in a city and less than threefold outside."""
+SUNSET = 0.111
+"""Share of the sky's light that is left when the sun sets."""
 SUN_SOLID_ANGLE = 6.87e-5
 
 
@@ -63,7 +69,8 @@ def sky_of(weather: Weather, seed: int) -> Sky:
     look = directions()
     clouds = weather.cloudiness / 100
     day = daylight(weather.sun_altitude_angle)
-    clear = _clear(look, sun, weather) * day + NIGHT * (1 + 1.5 * np.exp(-np.abs(look[..., 2:]) * 6))
+    town = NIGHT * (1 + CLOUDS_BRIGHTEN * clouds) * (1 + 1.5 * np.exp(-np.abs(look[..., 2:]) * 6))
+    clear = _clear(look, sun, weather) * day + town
     luminous = float(np.mean(clear[: HEIGHT // 2].mean((0, 1)) @ [0.2126, 0.7152, 0.0722]))
     direct = _sun_radiance(sun, weather)
     spread = float(direct @ [0.2126, 0.7152, 0.0722]) * SUN_SOLID_ANGLE * max(sun[2], 0.03) / np.pi
@@ -83,10 +90,10 @@ def sky_of(weather: Weather, seed: int) -> Sky:
 def daylight(altitude: float) -> float:
     """Light of the clear sky beside that of a sun 2 degrees high, for a lower sun [deg].
 
-    It falls from about 400 lx at sunset to 3.4 lx at the end of civil twilight, 6 degrees below the horizon (RCA
-    Electro-Optics Handbook 1974): by e for every 1.26 degrees.
+    It falls to about 400 lx at sunset and 3.4 lx at the end of civil twilight, 6 degrees below the horizon (RCA
+    Electro-Optics Handbook 1974): from there on by e for every 1.26 degrees.
     """
-    return float(min(1.0, 0.75 + altitude / 8) if altitude >= 0 else 0.75 * np.exp(altitude / 1.26))
+    return float(min(1.0, SUNSET * np.exp(altitude * (1.1 if altitude >= 0 else 1 / 1.26))))
 
 
 def _clear(look: Float[ndarray, "h w 3"], sun: Float[ndarray, "3"], weather: Weather) -> Float[ndarray, "h w 3"]:

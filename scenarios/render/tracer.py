@@ -1,9 +1,11 @@
 """The path tracer: one kernel that keeps skylight, sunlight and the road's mirror image of the sun apart.
 
 Light is linear: the counterfactual pictures (no sun, no glare) are sums of the same traced parts, free of extra noise.
-The sun is sampled directly (a point inside its disc), the sky is found by continuing the path (it is smooth), lamps are
-sampled one a path. Mitsuba finds the hits; `shading.py` says what they look like. All data reach the kernel as arrays,
-so it is compiled once for every map, weather and crowd.
+The sun is sampled directly (a point inside its disc), the sky is found by continuing the path (it is smooth). Lamps are
+points: each of a path's first two hits is lit by one of them, drawn from a few candidates in proportion to what each
+promises (resampled importance sampling, Talbot et al. 2005), and only the camera sees their faces. Mitsuba finds the
+hits; `shading.py` says what they look like. All data reach the kernel as arrays, so it is compiled once for every map,
+weather and crowd.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from perception.camera import Camera
+from scenarios.render.beams import COLUMNS, beam, headlamp
+from scenarios.render.materials import LAMP_KINDS
 from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.render.retro import retroreflected
 from scenarios.render.scattering import bounce, scatter
@@ -24,6 +28,13 @@ from scenarios.render.shading import Hit, Shader
 
 INDIRECT_CLAMP = 3.0
 """Light arriving over more than one bounce is cut at this multiple of a white, sunlit wall: it removes sparkles."""
+DARK_CLAMP = 3e-4
+"""What the limit counts at least as the light of a night [1 is 73,000 cd/m2]: 22 cd/m2, as beside bright lamps."""
+LAMPLIT = 2
+"""Hits of a path that lamps light."""
+HEADLIGHT = LAMP_KINDS.index("headlight")
+CANDIDATES = 8
+"""Most lamps that one of a hit is drawn from."""
 SUN_RADIUS = float(np.deg2rad(0.2665))
 GAP = 2e-3
 """How far shadow and bounce rays start off the surface [m]."""
@@ -37,8 +48,8 @@ class Light:
         sky: latitude-longitude texture of radiance (device): u = azimuth / 2 pi, v = angle from the zenith / pi.
         sun: unit vector towards the sun (renderer axes).
         sun_irradiance: of a surface facing the sun, RGB.
-        lamps: position 3, direction 3, RGB intensity 3, cosine of the cone's edge, 1 for a headlamp's flat beam.
-        lamp_colors: radiance of each kind in `materials.LAMP_KINDS`.
+        lamps: rows of `beams.COLUMNS`.
+        lamp_colors: radiance of each kind in `materials.LAMP_KINDS`, of a headlamp for each candela of its beam.
     """
 
     sky: Any
@@ -170,11 +181,14 @@ class _Kernel:
         self.sun = _vector(light.sun)
         self.irradiance = mi.Color3f(_vector(light.sun_irradiance))
         self.shines = dr.opaque(mi.Bool, bool(light.sun_irradiance.max() > 0))
-        self.lamps = [mi.Float(row) for row in (rows if count else np.zeros((11, 1), np.float32))]
+        self.lamps = [mi.Float(row) for row in (rows if count else np.zeros((COLUMNS, 1), np.float32))]
         self.lamp_count = dr.opaque(mi.UInt32, count)
+        self.candidates = dr.opaque(mi.UInt32, min(count, CANDIDATES))
         self.lamp_colors = [mi.Float(np.ascontiguousarray(c, np.float32)) for c in light.lamp_colors.T]
         self.last = dr.opaque(mi.UInt32, bounces)
-        self.limit = (dr.max(self.irradiance) * dr.inv_pi + dr.opaque(mi.Float, 0.05)) * dr.opaque(mi.Float, clamp)
+        height = float(np.rad2deg(np.arcsin(np.clip(light.sun[2], -1, 1))))
+        least = 0.05 * float(np.exp(min(height, 0.0) / 1.26)) + (DARK_CLAMP if height < 0 else 0.0)
+        self.limit = (dr.max(self.irradiance) * dr.inv_pi + dr.opaque(mi.Float, least)) * dr.opaque(mi.Float, clamp)
 
     def tame(self, value: Any, first: Any) -> Any:
         return dr.select(first, value, dr.minimum(value, self.limit))
@@ -184,10 +198,21 @@ class _Kernel:
         v = dr.safe_acos(direction.z) * dr.inv_pi
         return mi.Color3f(*self.sky.eval(mi.Point2f(u - dr.floor(u), v)))
 
-    def emitted(self, hit: Hit, active: Any) -> Any:
+    def emitted(self, hit: Hit, away: Any, active: Any) -> Any:
+        """What a lamp's face sends in a direction."""
         bits = dr.gather(mi.UInt32, self.shader.lamp_bits, hit.instance, active)
         on = active & (((bits >> hit.lamp) & 1) == 1)
-        return mi.Color3f(*(dr.gather(mi.Float, color, hit.lamp, on) for color in self.lamp_colors))
+        color = mi.Color3f(*(dr.gather(mi.Float, color, hit.lamp, on) for color in self.lamp_colors))
+        turn = [dr.gather(mi.Vector4f, self.shader.placement, hit.instance * 3 + i, active) for i in range(3)]
+        heading = mi.Vector3f(turn[0].x, turn[1].x, turn[2].x)
+        strength = dr.if_stmt(
+            (heading, away),
+            on & (hit.lamp == HEADLIGHT),
+            lambda heading, away: headlamp(heading, away, mi.Bool(False)),  # noqa: FBT003 - a device array
+            lambda heading, away: mi.Float(1),  # noqa: ARG005 - the other branch's arguments
+            label="headlamp",
+        )
+        return color * strength
 
     def clear(self, hit: Hit, towards: Any, distance: Any, active: Any) -> Any:
         """Whether nothing stands between the hit and the light."""
@@ -204,26 +229,51 @@ class _Kernel:
         matte, gloss = (dr.select(lit, part * self.irradiance, 0) for part in (matte, gloss))
         return matte + gloss, dr.select(hit.ground, gloss, 0)
 
-    def lamplit(self, hit: Hit, sample: Any, active: Any) -> Any:
-        """Light of one lamp, drawn at random, scattered towards the viewer."""
-        lit = active & (self.lamp_count > 0)
-        index = dr.minimum(mi.UInt32(sample * mi.Float(self.lamp_count)), dr.maximum(self.lamp_count, 1) - 1)
-        row = [dr.gather(mi.Float, column, index, lit) for column in self.lamps]
-        place, axis = mi.Point3f(*row[0:3]), mi.Vector3f(*row[3:6])
-        distance = dr.maximum(dr.norm(place - hit.p), 0.3)
-        towards = mi.Vector3f((place - hit.p) / distance)
-        cone = dr.clip((-dr.dot(towards, axis) - row[9]) / dr.maximum(1 - row[9], 1e-3), 0, 1)
-        rise = -towards.z - axis.z
-        low = dr.clip(1 - rise * 25, 0.02, 1) * dr.exp(dr.minimum(rise, 0) * 11)
-        beam = dr.select(row[10] > 0, dr.square(dr.square(cone)) * low, cone)
-        lit = self.clear(hit, towards, distance - 0.25, lit & (beam > 0) & (dr.dot(hit.geometric, towards) > 0))
-        matte, gloss = scatter(hit, hit.frame.to_local(towards))
-        value = (
-            (matte + gloss + hit.beads * retroreflected(hit.viewer, hit.frame.to_local(towards)))
-            * mi.Color3f(*row[6:9])
-            * (beam * mi.Float(self.lamp_count) / dr.square(distance))
+    def lamplit(self, hit: Hit, sample: Any, sampler: Any, active: Any) -> tuple[Any, Any]:
+        """Light of one lamp, drawn at random, scattered towards the viewer; and the sampler."""
+        index, weight, sampler = self.drawn(hit, sample, sampler, active)
+        lit = active & (weight > 0)
+        row = self.lamp(index, lit)
+        distance, towards, strength = self.reaching(hit, row)
+        lit = self.clear(hit, towards, distance - 0.25, lit & (dr.dot(hit.geometric, towards) > 0))
+        light = hit.frame.to_local(towards)
+        matte, gloss = scatter(hit, light)
+        value = (matte + gloss + retroreflected(hit, light)) * mi.Color3f(*row[6:9]) * (strength * weight)
+        return dr.select(lit, value, 0), sampler
+
+    def drawn(self, hit: Hit, sample: Any, sampler: Any, active: Any) -> tuple[Any, Any, Any]:
+        """Number of a lamp, what its light counts, and the sampler."""
+        viewer = hit.frame.to_world(hit.viewer)
+        mirrored = 2 * dr.dot(hit.frame.n, viewer) * hit.frame.n - viewer
+        step = mi.Float(self.lamp_count) / dr.maximum(mi.Float(self.candidates), 1)
+
+        def weighed(number: Any, sampler: Any, index: Any, promise: Any, total: Any) -> tuple[Any, ...]:
+            at = dr.minimum(mi.UInt32((mi.Float(number) + sample) * step), self.lamp_count - 1)
+            row = self.lamp(at, active)
+            _, towards, strength = self.reaching(hit, row)
+            sheen = dr.square(dr.maximum(dr.dot(mirrored, towards) - 0.9, 0) * 10)
+            facing = dr.maximum(dr.dot(hit.frame.n, towards), 0) + 0.02 + 4 * sheen
+            bright = strength * (row[6] + row[7] + row[8]) * facing
+            bright = dr.select(dr.dot(hit.geometric, towards) > 0, bright, 0)
+            total = total + bright
+            taken = sampler.next_float32() * total < bright
+            return number + 1, sampler, dr.select(taken, at, index), dr.select(taken, bright, promise), total
+
+        start = mi.UInt32(0), sampler, mi.UInt32(0), mi.Float(0), mi.Float(0)
+        _, sampler, index, promise, total = dr.while_loop(
+            start, lambda number, *_: active & (number < self.candidates), weighed, label="lamps"
         )
-        return dr.select(lit, value, 0)
+        return index, dr.select(promise > 0, total * step / promise, 0), sampler
+
+    def lamp(self, index: Any, active: Any) -> list[Any]:
+        return [dr.gather(mi.Float, column, index, active) for column in self.lamps]
+
+    def reaching(self, hit: Hit, row: list[Any]) -> tuple[Any, Any, Any]:
+        """Distance and direction of a lamp, and what its RGB intensity is to be multiplied by there."""
+        apart = mi.Point3f(*row[0:3]) - hit.p
+        distance = dr.maximum(dr.norm(apart), 0.3)
+        towards = mi.Vector3f(apart / distance)
+        return distance, towards, beam(row, -towards) / dr.square(distance)
 
 
 def _paths(kernel: _Kernel, ray: Any, sampler: Any) -> Any:
@@ -268,8 +318,9 @@ def _step(
     fresh = active & first
     albedo = dr.select(fresh, hit.albedo + hit.mirror, albedo)
     normal = dr.select(fresh, hit.frame.n, normal)
-    sky = sky + dr.select(active, weight * kernel.tame(kernel.emitted(hit, active), first), 0)
-    sky = sky + weight * kernel.lamplit(hit, sampler.next_float32(), fresh)
+    sky = sky + dr.select(fresh, kernel.emitted(hit, -ray.d, fresh), 0)
+    lamplit, sampler = kernel.lamplit(hit, sampler.next_float32(), sampler, active & (depth < LAMPLIT))
+    sky = sky + weight * kernel.tame(lamplit, first)
     sunlit, mirrored = kernel.sunlit(hit, mi.Point2f(sampler.next_float32(), sampler.next_float32()), active)
     sun = sun + weight * kernel.tame(sunlit, first)
     gloss = gloss + dr.select(first, mirrored, 0)

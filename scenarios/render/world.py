@@ -37,12 +37,14 @@ class World:
         meshes: world-fixed triangles.
         standing: what stands in many places.
         street_lamps: places of lamps that shine at night, renderer axes [m].
+        tunnel_lamps: places of lamps that shine day and night.
     """
 
     lanes: list[Lane]
     meshes: list[Mesh]
     standing: list[Standing]
     street_lamps: Float[ndarray, "n 3"]
+    tunnel_lamps: Float[ndarray, "n 3"]
 
 
 def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
@@ -72,9 +74,7 @@ def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
     planting = plant(lanes, land, houses, table, seed)
     meshes = [joined(ground), *([joined(houses)] if houses else [])]
     _log.info("roads, land, houses and plants of %s built in %.1f s", world_map.name, time.perf_counter() - begin)
-    return World(
-        lanes, meshes, planting.standing + furniture.standing, np.concatenate([planting.lamps, tunnel_lamps(edges)])
-    )
+    return World(lanes, meshes, planting.standing + furniture.standing, planting.lamps, tunnel_lamps(edges))
 
 
 def bridged(lanes: list[Lane], opendrive: str, land: Land) -> list[Edge]:

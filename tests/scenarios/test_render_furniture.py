@@ -165,7 +165,7 @@ def test_a_tunnel_is_closed_above_and_open_at_its_ends() -> None:
     over_lane = walls[np.abs(walls[:, 1]) < 3.4]
     assert over_lane[:, 2].min() > TUNNEL_HEIGHT - 0.2
     assert (ground.materials == NAMES.index("tunnel_lamp")).sum() >= 8
-    assert len(world.street_lamps) >= 3
+    assert len(world.tunnel_lamps) >= 3
 
 
 def test_sidewalks_leave_junctions_to_the_traffic() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from itertools import pairwise
 
 import numpy as np
@@ -15,9 +16,9 @@ from scenarios.render.frames import camera_of
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.render.pavement import GRAIN_CONTRAST, SEAL_DARKENS, SEAL_SHOWN, TileSize, flat_pattern, lane_pattern
-from scenarios.render.precipitation import EXPOSURE_TIME, streak_ends
+from scenarios.render.precipitation import opacity, streak_ends, wind
 from scenarios.render.renderer import Renderer
-from scenarios.render.retro import NEW_MARKING, retroreflected
+from scenarios.render.retro import NEW_MARKING, ROUGH, retroreflected
 from scenarios.render.roads import lanes_of
 from scenarios.render.shading import stretches
 from scenarios.render.sky import daylight, sky_of
@@ -126,13 +127,30 @@ def test_fog_that_falls_off_hides_the_ground_and_not_the_heights() -> None:
     assert layered[29:31].mean() == pytest.approx(sky.horizon.mean() * (1 - level), rel=0.1)
 
 
-def test_drops_streak_by_speed_times_shutter() -> None:
+def test_the_wind_keeps_its_strength_and_takes_its_direction_from_a_seed() -> None:
+    winds = np.array([wind(Weather(wind_intensity=50.0), seed) for seed in range(40)])
+    np.testing.assert_allclose(np.linalg.norm(winds, axis=1), 2.0)
+    assert (winds[:, 2] == 0).all()
+    assert np.linalg.norm(winds.mean(0)) < 0.8
+    np.testing.assert_array_equal(wind(Weather(wind_intensity=50.0), 3), winds[3])
+
+
+def test_a_longer_exposure_draws_longer_streaks_of_the_same_drops() -> None:
+    camera, depth = camera_of(SMALL), np.full((60, 96), np.inf)
+    weather = Weather(precipitation=60.0)
+    covered = [
+        float((opacity(weather, camera, depth, 1, exposure_time=seconds) > 0.02).mean()) for seconds in (1 / 2000, 1 / 60)
+    ]
+    assert covered[1] > 1.5 * covered[0]
+
+
+def test_drops_streak_by_the_way_they_go() -> None:
     camera = camera_of(SMALL)
     middle = np.array([[48.0, 30.0]])
-    ends = streak_ends(camera, middle, 5.0, np.array([[0.0, 8.0, 0.0]]))
+    ends = streak_ends(camera, middle, 5.0, np.array([[0.0, 0.04, 0.0]]))
     focal = float(camera.intrinsics[0, 0])
-    np.testing.assert_allclose(ends - middle, [[0, 8.0 * EXPOSURE_TIME / 5.0 * focal]], atol=1e-6)
-    outward = streak_ends(camera, np.array([[80.0, 30.0]]), 5.0, np.array([[0.0, 0.0, -20.0]]))
+    np.testing.assert_allclose(ends - middle, [[0, 0.04 / 5.0 * focal]], atol=1e-6)
+    outward = streak_ends(camera, np.array([[80.0, 30.0]]), 5.0, np.array([[0.0, 0.0, -0.1]]))
     assert outward[0, 0] > 80
 
 
@@ -166,8 +184,19 @@ def test_spray_grows_with_speed_and_water_and_ends_at_what_stands_before_it() ->
 def test_beads_send_light_back_and_nowhere_else() -> None:
     forth = mi.Vector3f(0.0, float(np.sin(1.2)), float(np.cos(1.2)))
     aside = mi.Vector3f(0.0, float(np.sin(0.9)), float(np.cos(0.9)))
-    assert float(retroreflected(forth, forth)[0]) == pytest.approx(NEW_MARKING, rel=1e-5)
-    assert float(retroreflected(forth, aside)[0]) < 0.01 * NEW_MARKING
+    paint = SimpleNamespace(viewer=forth, beads=mi.Float(1), ground=mi.Bool(False), alpha=mi.Float(0.36))  # noqa: FBT003
+    assert float(retroreflected(paint, forth)[0]) == pytest.approx(NEW_MARKING, rel=1e-5)
+    assert float(retroreflected(paint, aside)[0]) < 0.01 * NEW_MARKING
+
+
+def test_dry_asphalt_sends_a_headlamps_light_back_and_wet_asphalt_away() -> None:
+    flat = mi.Vector3f(0.0, float(np.sin(1.53)), float(np.cos(1.53)))
+    dry, wet = (
+        SimpleNamespace(viewer=flat, beads=mi.Float(0), ground=mi.Bool(True), alpha=mi.Float(alpha))  # noqa: FBT003
+        for alpha in (ROUGH, 0.015)
+    )
+    assert 0.005 < float(retroreflected(dry, flat)[0]) < 0.1 * NEW_MARKING
+    assert float(retroreflected(wet, flat)[0]) < 0.05 * float(retroreflected(dry, flat)[0])
 
 
 @pytest.mark.parametrize("name", ["slush", "ice", "salt", "mud-leaves", "snow-banks", "dusk", "rain-night"])

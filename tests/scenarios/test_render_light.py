@@ -127,7 +127,7 @@ def test_brake_lights_shine() -> None:
 
 
 def test_headlamps_light_the_road_at_night() -> None:
-    beam = view(96, 60, hidden=frozenset({7}), attributes={"exposure_mode": "manual", "fstop": "1.4", "iso": "800"})
+    beam = view(96, 60, hidden=frozenset({7}), attributes={"exposure_mode": "manual", "fstop": "1.4", "iso": "6400"})
     road = [
         brightness(look("night", replace(car(x=29.0), lights=lights), at=beam).rgb()[40:50, 30:66]) for lights in (0, 2)
     ]

@@ -25,8 +25,13 @@ GREY_SIGNAL = 0.14463
 """The signal that the tone curve turns into 18 per cent of white."""
 MIDDLE_GREY = 0.17
 """The signal that a metered mean is put to at CARLA's calibration constant of 16."""
-BRIGHTEST = 32.0
-"""Longest exposure and highest amplification of the automatic camera."""
+DIM = 100.0
+"""Mean luminance below which a scene is drawn darker than middle grey [cd/m2]."""
+SLOWEST = 60.0
+"""One over the longest exposure of the automatic camera [1/s]: half a picture's time at 30 a second, that what moves
+stays sharp enough."""
+MOST_SENSITIVE = 1600.0
+"""Its highest ISO setting."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,11 @@ def expose(
     """Exposure of a picture taken at `time` [s] by a camera that was adapted to `earlier` (None: its first)."""
     metered = metered_gain(radiance, settings)
     adaptation = Adaptation(time, metered if earlier is None else adapted(metered, settings, time, earlier))
-    base = replace(settings, iso=100.0)
     if settings.exposure_mode == "manual":
         gain, amplification = manual_gain(settings), settings.iso / 100
     else:
         gain = adaptation.gain * 2.0**settings.exposure_compensation
-        amplification = max(1.0, gain / manual_gain(replace(base, exposure_compensation=0.0)))
+        amplification = max(1.0, gain / manual_gain(slowest(settings)))
     red, green, blue = (float(v) for v in white_balance(radiance, gain, settings))
     return Exposure(float(gain), (red, green, blue), float(amplification), adaptation)
 
@@ -80,20 +84,38 @@ def manual_gain(settings: Settings) -> float:
     return float(GREY_SIGNAL * CANDELA / GREY_CARD * 2.0 ** (settings.exposure_compensation - ev100(settings)))
 
 
+def slowest(settings: Settings) -> Settings:
+    """The automatic camera with its longest exposure, before it amplifies: the aperture stays."""
+    speed = min(settings.shutter_speed, SLOWEST)
+    return replace(settings, iso=100.0, shutter_speed=speed, exposure_compensation=0.0)
+
+
 def metered_gain(radiance: Float[ndarray, "height width 3"], settings: Settings) -> float:
     """Gain that histogram mode would settle at.
 
     The log-mean of the lower two thirds is put to a middle grey, held back so that not more than a fifth of the whole
-    picture is blown out; the mean counts as no darker and no brighter than the limits in `settings`.
+    picture is blown out, and a dim scene stays dim; the mean counts as no darker and no brighter than the limits in `settings`. A camera can do no
+    more than its longest exposure and highest ISO setting: what is too dark for those stays dark.
     """
     luminance = np.maximum(radiance @ LUMINANCE, 1e-7)
     key = float(np.exp(np.mean(np.log(luminance[luminance.shape[0] // 3 :]))))
-    middle = MIDDLE_GREY * settings.calibration_constant / 16
+    middle = MIDDLE_GREY * settings.calibration_constant / 16 * lightness(key * CANDELA)
     low, high = (GREY_CARD / CANDELA * 2.0**v for v in (settings.exposure_min_bright, settings.exposure_max_bright))
     gain = middle / key
     bright = float(np.quantile(luminance, 0.8))
-    gain = min(gain, max(2.6 / bright, gain * 0.35), BRIGHTEST)
+    longest = manual_gain(replace(slowest(settings), iso=MOST_SENSITIVE))
+    gain = min(gain, max(2.6 / bright, gain * 0.35), longest)
     return float(np.clip(gain, middle / high, middle / low))
+
+
+def lightness(luminance: float) -> float:
+    """How light a scene of a mean luminance [cd/m2] is drawn, 1 by day: dusk and night shall look like dusk and night.
+
+    The key value that Krawczyk, Myszkowski and Seidel (2005, "Lightness perception in tone reproduction for high
+    dynamic range images") estimate from the mean, over that of `DIM`.
+    """
+    key, full = (1.03 - 2 / (2 + np.log10(value + 1)) for value in (luminance, DIM))
+    return float(min(1.0, key / full))
 
 
 def adapted(target: float, settings: Settings, time: float, earlier: Adaptation) -> float:
