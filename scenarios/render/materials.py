@@ -79,7 +79,7 @@ MATERIALS: dict[str, Material] = {
     "plaster": Material((0.6, 0.55, 0.45), 0.9, detail=0.1, snow=0.3, semantic=3),
     "roof": Material((0.2, 0.085, 0.06), 0.8, detail=0.25, snow=1.0, semantic=3),
     "frame": Material((0.6, 0.6, 0.58), 0.5, snow=0.3, semantic=3),
-    "glazing": Material((0.02, 0.025, 0.03), 0.08, 0.06, semantic=3),
+    "glazing": Material((0.02, 0.025, 0.03), 0.06, 0.11, semantic=3),
     "door": Material((0.1, 0.06, 0.035), 0.5, semantic=3),
     "bark": Material((0.085, 0.065, 0.05), 0.95, detail=0.3, snow=0.42, semantic=9),
     "leaf": Material((0.05, 0.085, 0.022), 0.75, 0.03, detail=0.4, snow=0.7, semantic=9),
