@@ -87,7 +87,7 @@ MATERIALS: dict[str, Material] = {
     "metal": Material((0.45, 0.46, 0.47), 0.4, metallic=1.0, snow=0.2, semantic=6),
     "pole": Material((0.3, 0.31, 0.32), 0.45, snow=0.1, semantic=6),
     "body": Material((0.4, 0.4, 0.42), 0.42, 0.05, clearcoat=1.0, snow=0.12),
-    "glass": Material((0.012, 0.014, 0.016), 0.06, 0.06),
+    "glass": Material((0.012, 0.014, 0.016), 0.06, 0.08),
     "tyre": Material((0.022, 0.022, 0.023), 0.9, 0.03),
     "rim": Material((0.5, 0.5, 0.52), 0.3, metallic=1.0),
     "plastic": Material((0.025, 0.025, 0.027), 0.55),

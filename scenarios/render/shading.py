@@ -154,6 +154,7 @@ class Layers:
         far = dr.select(tile == 1, 1 - 1 / (1 + dr.square(found.t / FIELD_FROM)), 0)
         cover = dr.lerp(cover, dr.clip(self.dusting * 1.06, 0, 1), far)
         dust = dr.clip((self.dusting * snow_kept + slope.z * 0.35 - 0.38) * 5, 0, 1)
+        dust = dr.select(self.dusting > 0, dust, 0)
         covered = dr.select(ground, cover * dr.minimum(snow_kept * (1.2 - 0.2 * detail), 1), dust) * lies
         covered = dr.select(snow_kept > 0, covered, 0)
         wet = film * film_kept * lies * (1 - 0.6 * leaf)
