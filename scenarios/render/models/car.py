@@ -108,9 +108,9 @@ def _plates(shape: BodyShape) -> Part:
     half = shape.length / 2
     high = shape.profile.clearance + 0.28 * (shape.height * shape.profile.nose - shape.profile.clearance)
     rear = shape.profile.clearance + 0.52 * (shape.height * shape.profile.tail - shape.profile.clearance)
-    front = shapes.box((half - 0.01, 0, high), (0.03, 0.52, 0.11))
+    front = shapes.box((half, 0, high), (0.036, 0.52, 0.11))
     return shapes.part(
-        "plates", shapes.join(front, shapes.box((-half + 0.02, 0, rear), (0.05, 0.52, 0.11))), "plate", smooth=False
+        "plates", shapes.join(front, shapes.box((-half + 0.012, 0, rear), (0.06, 0.52, 0.11))), "plate", smooth=False
     )
 
 
