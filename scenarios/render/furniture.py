@@ -21,7 +21,7 @@ from scenarios.render.models.signs import sign
 from scenarios.render.models.trees import bush, tree
 from scenarios.render.planting import Standing
 from scenarios.render.reference_line import ReferenceLine
-from scenarios.render.town import WALL_COLORS
+from scenarios.render.facades import PLASTERS
 
 LIGHT_TYPE = "1000001"
 """Signal type of traffic lights: those are actors, not scenery."""
@@ -212,7 +212,7 @@ def _building(element: ET.Element, line: ReferenceLine, table: MaterialTable) ->
     along = np.array([math.cos(turn), math.sin(turn)]) * length / 2
     path = np.array([(x - along[0], y - along[1], z - 0.5, turn), (x + along[0], y + along[1], z - 0.5, turn)])
     outline = ((width / 2, 0.0), (width / 2, height), (-width / 2, height), (-width / 2, 0.0))
-    color = WALL_COLORS[int(abs(x) + abs(y)) % len(WALL_COLORS)]
+    color = PLASTERS[int(abs(x) + abs(y)) % len(PLASTERS)]
     return swept(path, outline, table.number("plaster", color), ends=True)
 
 

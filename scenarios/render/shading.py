@@ -92,9 +92,14 @@ class Shader:
         row = [dr.gather(mi.Vector4f, self.rows, face[3] * (COLUMNS // 4) + i, active) for i in range(4)]
         laned = ~dr.isnan(uv.x)
         tile = dr.select(laned, mi.UInt32(0), dr.select(row[3].y > 0.5, mi.UInt32(2), mi.UInt32(1)))
+        steep = dr.abs(geometric.z) < STEEP
+        flat = mi.Point2f(
+            dr.select(steep & (dr.abs(geometric.x) > dr.abs(geometric.y)), point.y, point.x),
+            dr.select(steep, point.z, point.y),
+        )
         place = mi.Point2f(
-            dr.select(laned, uv.x, dr.select(tile == 2, point.x / TILES[2].length, point.x / TILES[1].length)),
-            dr.select(laned, uv.y, dr.select(tile == 2, point.y / TILES[2].width, point.y / TILES[1].width)),
+            dr.select(laned, uv.x, flat.x / dr.select(tile == 2, TILES[2].length, TILES[1].length)),
+            dr.select(laned, uv.y, flat.y / dr.select(tile == 2, TILES[2].width, TILES[1].width)),
         )
         determinant = du1.x * du2.y - du1.y * du2.x
         along = dr.select(laned, edge1 * du2.y - edge2 * du1.y, mi.Vector3f(1, 0, 0) * determinant)
@@ -149,6 +154,7 @@ class Layers:
         far = dr.select(tile == 1, 1 - 1 / (1 + dr.square(found.t / FIELD_FROM)), 0)
         cover = dr.lerp(cover, dr.clip(self.dusting * 1.06, 0, 1), far)
         dust = dr.clip((self.dusting * snow_kept + slope.z * 0.35 - 0.38) * 5, 0, 1)
+        dust = dr.select(self.dusting > 0, dust, 0)
         covered = dr.select(ground, cover * dr.minimum(snow_kept * (1.2 - 0.2 * detail), 1), dust) * lies
         covered = dr.select(snow_kept > 0, covered, 0)
         wet = film * film_kept * lies * (1 - 0.6 * leaf)
@@ -191,6 +197,8 @@ def _unit(v: Any) -> Any:
     return v * dr.rsqrt(dr.maximum(dr.squared_norm(v), 1e-6))
 
 
+STEEP = 0.5
+"""Surfaces whose normal rises less than this carry their tile upright, as walls do, and not laid flat over the world."""
 SNOW_ROUGHNESS = 0.9
 ICE_ROUGHNESS = 0.24
 BITUMEN_ROUGHNESS = 0.6

@@ -7,38 +7,57 @@ buildings.
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
-from scenarios.render.geometry import Mesh, mesh
+from scenarios.render.facades import STOREY, house
+from scenarios.render.geometry import Mesh, moved
 from scenarios.render.materials import MaterialTable
 from scenarios.render.terrain import Land
 
-_MATERIALS = {
-    "M_Building_Brick": "brick",
-    "M_Building_Plaster": "plaster",
-    "M_Building_RoofTiles": "roof",
-    "M_Building_Frame": "frame",
-    "M_Building_Glazing": "glazing",
-    "M_Building_Door": "door",
-}
+Part = tuple[str, ndarray, ndarray]
+"""Material, vertices and faces of a piece of `roadgen`'s."""
+_WALLS = frozenset({"M_Building_Brick", "M_Building_Plaster"})
+_DOOR = "M_Building_Door"
 _PANIC = "PanicException"
-WALL_COLORS = (
-    (0.3, 0.14, 0.095),
-    (0.42, 0.36, 0.27),
-    (0.5, 0.47, 0.42),
-    (0.36, 0.21, 0.14),
-    (0.28, 0.27, 0.26),
-    (0.55, 0.5, 0.36),
-)
+CLEAR = 1.0
+"""Least distance of a building's corners from a lane [m]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """Where a building stands.
+
+    Attributes:
+        middle: of its ground plan, renderer axes [m].
+        facing: heading of its front [rad].
+        wide, deep, high: size of its walls along the front, behind it, and up to the eaves [m].
+    """
+
+    middle: Float[ndarray, "2"]
+    facing: float
+    wide: float
+    deep: float
+    high: float
+
+    def matrix(self) -> Float[ndarray, "4 4"]:
+        """From the building's own axes, front towards +x, to the map's, at height 0."""
+        c, s = math.cos(self.facing), math.sin(self.facing)
+        return np.array([[c, -s, 0, self.middle[0]], [s, c, 0, self.middle[1]], [0, 0, 1, 0], [0, 0, 0, 1]])
 
 
 def building_meshes(opendrive: str, land: Land, table: MaterialTable, seed: int) -> list[Mesh]:
     """Meshes of the town's buildings, renderer axes; none where `roadgen` refuses the map."""
     try:
-        parts = _generated(opendrive, seed)
+        plots = plots_of(_generated(opendrive, seed))
     except Exception as error:  # noqa: BLE001  (whatever roadgen dislikes about a map, the roads can still be drawn)
         logging.getLogger(__name__).info("no buildings: %s", error)
         return []
@@ -46,17 +65,43 @@ def building_meshes(opendrive: str, land: Land, table: MaterialTable, seed: int)
         if type(error).__name__ != _PANIC:
             raise
         return []
-    meshes = []
-    for number, (name, vertices, faces) in enumerate(parts):
-        if not len(faces) or land.distance(vertices[:, :2]).min() < 1.0:
+    meshes, rng = [], np.random.default_rng([seed, 13])
+    for plot in plots:
+        matrix = plot.matrix()
+        corners = (_CORNERS * [plot.deep, plot.wide]) @ matrix[:2, :2].T + plot.middle
+        if land.distance(corners).min() < CLEAR:
             continue
-        kind = _MATERIALS[name]
-        color = WALL_COLORS[(number * 7 + seed) % len(WALL_COLORS)] if kind in {"brick", "plaster"} else None
-        meshes.append(mesh(vertices, faces, table.number(kind, color), flat=True))
+        matrix[2, 3] = float(land.height(corners).mean()) + 0.1
+        storeys = max(1, round(plot.high / STOREY))
+        meshes.append(moved(house(plot.wide, plot.deep, plot.high, storeys, table, rng), matrix))
     return meshes
 
 
-def _generated(opendrive: str, seed: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
+_CORNERS = np.array([(x, y) for x in (-0.5, 0.0, 0.5) for y in (-0.5, 0.0, 0.5)])
+
+
+def plots_of(parts: list[Part]) -> list[Plot]:
+    """The plots of `roadgen`'s buildings: each begins with its walls, and a door says which side is its front."""
+    starts = [i for i, (name, *_) in enumerate(parts) if name in _WALLS]
+    return [_plot(parts[begin:end]) for begin, end in pairwise([*starts, len(parts)])]
+
+
+def _plot(building: list[Part]) -> Plot:
+    corners = building[0][1]
+    (x, y), (along, across), turn = cv2.minAreaRect(corners[:, :2].astype(np.float32))
+    middle, heading = np.array([x, y]), math.radians(turn)
+    door = next((vertices[:, :2].mean(axis=0) - middle for name, vertices, _ in building if name == _DOOR), None)
+    if door is None:
+        quarter = 0
+    else:
+        ahead = np.array([math.cos(heading), math.sin(heading)])
+        shares = (door @ ahead / along, door @ [-ahead[1], ahead[0]] / across)
+        quarter = (0 if shares[0] > 0 else 2) if abs(shares[0]) > abs(shares[1]) else (1 if shares[1] > 0 else 3)
+    deep, wide = (along, across) if quarter % 2 == 0 else (across, along)
+    return Plot(middle, heading + quarter * math.pi / 2, wide, deep, float(np.ptp(corners[:, 2])))
+
+
+def _generated(opendrive: str, seed: int) -> list[Part]:
     import assimp_py
     import roadgen
 
@@ -75,5 +120,5 @@ def _generated(opendrive: str, seed: int) -> list[tuple[str, np.ndarray, np.ndar
                 np.array(m.indices, np.int64).reshape(-1, 3),
             )
             for m in scene.meshes
-            if names[m.material_index] in _MATERIALS
+            if names[m.material_index] in {*_WALLS, _DOOR} and len(m.indices)
         ]

@@ -28,7 +28,7 @@ def cabin_parts(shape: BodyShape, paint: Color) -> list[Part]:
 
     panes = _GLASS_UP[:, None] & glass_columns
     middle = np.r_[False, np.ones(len(_ACROSS) - 3, dtype=bool), False]
-    front_pane = np.array([True, True, True, False])[:, None] & middle
+    front_pane = _GLASS_UP[:, None] & middle
     rear_pane = _GLASS_UP[:, None] & middle & shape.profile.rear_window
     sheets = (
         (side, panes),
@@ -37,8 +37,19 @@ def cabin_parts(shape: BodyShape, paint: Color) -> list[Part]:
         (rear, rear_pane),
     )
     glass = shapes.join(*(shapes.grid_cells(points, keep) for points, keep in sheets if keep.any()))
-    frame = shapes.join(*(shapes.grid_cells(points, ~keep) for points, keep in sheets), shapes.grid(roof[:, ::-1]))
+    between = np.flatnonzero(glass_columns)
+    inside = np.zeros_like(glass_columns)
+    inside[between[0] : between[-1] + 1] = True
+    posts = _GLASS_UP[:, None] & inside & ~glass_columns
+    foot = np.array([True, False, False, False])[:, None] & middle
+    trims = (posts, posts[:, ::-1], foot, np.zeros_like(rear_pane))
+    dark = [shapes.grid_cells(points, keep) for (points, _), keep in zip(sheets, trims, strict=True) if keep.any()]
+    frame = shapes.join(
+        *(shapes.grid_cells(points, ~keep & ~trim) for (points, keep), trim in zip(sheets, trims, strict=True)),
+        shapes.grid(roof[:, ::-1]),
+    )
     return [
+        shapes.part("pillars", shapes.join(*dark), "plastic", smooth=False),
         shapes.part("windows", glass, "glass", smooth=shape.profile.smooth),
         shapes.part("cabin", frame, "body", smooth=shape.profile.smooth, color=paint),
     ]

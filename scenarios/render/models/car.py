@@ -9,14 +9,16 @@ from numpy import ndarray
 from scenarios.render.models import shapes
 from scenarios.render.models.cabin import cabin_parts
 from scenarios.render.models.car_body import ROWS, BodyShape
+from scenarios.render.models.car_face import arches, face_parts
 from scenarios.render.models.car_profiles import Profile
 from scenarios.render.models.fittings import Livery, livery_parts, roof_rails
 from scenarios.render.models.mesh import Color, Part
 from scenarios.render.models.wheels import wheel
 
-RAILED_FROM, RAILED, LONGEST_CAR = 0.38, 0.6, 5.7
-"""Wheel radius [m] from which a body up to LONGEST_CAR [m] may have roof rails, and how often it has."""
-_LAMP_ROW = 3  # the row of cells between ROWS[3] and ROWS[4]
+RAILED_FROM, RAILED, CLAD, LONGEST_CAR = 0.38, 0.6, 0.7, 5.7
+"""Wheel radius [m] from which a body up to LONGEST_CAR [m] may have roof rails and clad sills, and how often it has."""
+CLAD_ROWS = 2
+"""How many of the lowest rows are dark where the sills are clad."""
 
 
 def car(
@@ -39,58 +41,35 @@ def car(
     half_width = max(0.87 * extent[1], min(extent[1] - 0.06, 0.9)) if extent[1] < 1.25 else extent[1] - 0.03
     rise = 0.0 if livery is None else livery.rise
     shape = BodyShape(profile, 2 * extent[0], half_width, 2 * extent[2] - rise)
-    parts = _shell(shape, paint) + cabin_parts(shape, paint)
+    is_tall = RAILED_FROM <= profile.wheel and shape.length < LONGEST_CAR
+    clad = is_tall and rng.random() < CLAD
+    parts = _shell(shape, paint, clad=clad) + cabin_parts(shape, paint) + face_parts(shape, rng)
     parts += [_seams(shape), _underbody(shape), _plates(shape)]
+    if clad:
+        parts.append(shapes.part("arches", arches(shape), "plastic"))
     parts += _mirrors(shape, extent[1], paint if rng.random() < 0.7 else None)
     if livery is not None:
         parts += livery_parts(shape, livery)
-    elif profile.wheel >= RAILED_FROM and profile.rear_window and shape.length < LONGEST_CAR and rng.random() < RAILED:
+    elif is_tall and profile.rear_window and rng.random() < RAILED:
         parts.append(roof_rails(shape))
     return (*parts, *_wheels(shape, int(rng.integers(5, 10)), profile.wheel))
 
 
-def _shell(shape: BodyShape, paint: Color) -> list[Part]:
-    """Both sides with their lamps, bonnet, deck and the flat strip below the cabin."""
+def _shell(shape: BodyShape, paint: Color, *, clad: bool) -> list[Part]:
+    """Both sides, bonnet, deck and the flat strip below the cabin; a `clad` one has wide dark sills."""
     left = shape.side
     ring = np.concatenate([left, left[:, ::-1] * (1.0, -1.0, 1.0)], axis=1)
-    cells = _mirrored_cells(_cell_materials(shape))
-    parts = []
-    for material in ("body", "plastic", "headlight", "taillight", "brakelight", "indicator"):
-        keep = cells == material
-        if keep.any():
-            smooth = shape.profile.smooth and material == "body"
-            color = paint if material == "body" else None
-            mesh = shapes.grid_cells(ring, keep)
-            parts.append(shapes.part(f"shell_{material}", mesh, material, smooth=smooth, color=color))
+    painted = np.ones((len(ROWS) - 1, ring.shape[1]), dtype=bool)
+    painted[:CLAD_ROWS if clad else 1] = False
+    parts = [
+        shapes.part("shell_body", shapes.grid_cells(ring, painted), "body", smooth=shape.profile.smooth, color=paint),
+        shapes.part("shell_plastic", shapes.grid_cells(ring, ~painted), "plastic", smooth=False),
+    ]
     across = np.array([1, 0.85, 0.5, 0, -0.5, -0.85, -1])
     lid = shape.shoulder[:, None] * np.stack([np.ones(7), across, np.ones(7)], axis=-1)
     lid[:, :, 2] += shape.crown(shape.stations)[:, None] * (1 - across**2)
     parts.append(shapes.part("lids", shapes.grid(lid[:, ::-1]), "body", smooth=shape.profile.smooth, color=paint))
     return parts
-
-
-def _cell_materials(shape: BodyShape) -> ndarray:
-    """What each cell of the left side is made of, (rows - 1) x (stations): the last column spans the tail's middle."""
-    x = shape.stations
-    n, half = len(x), shape.length / 2
-    y = np.append((shape.plan(x)[1:] + shape.plan(x)[:-1]) / 2, 0.0) / shape.half_width
-    middle = np.append((x[1:] + x[:-1]) / 2, -half)
-    cells = np.full((len(ROWS) - 1, n), "body", dtype="<U10")
-    cells[0] = "plastic"
-    nose, tail = middle > half - 0.5 * shape.profile.round_nose, middle < -half + 0.62 * shape.profile.round_tail
-    lamp = (y > 0.5) & (y < 0.995)
-    cells[_LAMP_ROW, nose & lamp] = "headlight"
-    cells[2, nose & (y > 0.88)] = "indicator"
-    cells[_LAMP_ROW, tail & (y > 0.62)] = "taillight"
-    cells[_LAMP_ROW + 1, tail & (y > 0.62)] = "brakelight"
-    cells[1:3, nose & (y < shape.profile.grille)] = "plastic"
-    return cells
-
-
-def _mirrored_cells(cells: ndarray) -> ndarray:
-    """Cells of the whole ring: left side nose to tail, across the tail, right side tail to nose, across the nose."""
-    nose = cells[:, :1]
-    return np.concatenate([cells, cells[:, -2::-1], nose], axis=1)
 
 
 def _underbody(shape: BodyShape) -> Part:
@@ -129,9 +108,9 @@ def _plates(shape: BodyShape) -> Part:
     half = shape.length / 2
     high = shape.profile.clearance + 0.28 * (shape.height * shape.profile.nose - shape.profile.clearance)
     rear = shape.profile.clearance + 0.52 * (shape.height * shape.profile.tail - shape.profile.clearance)
-    front = shapes.box((half - 0.01, 0, high), (0.03, 0.52, 0.11))
+    front = shapes.box((half, 0, high), (0.036, 0.52, 0.11))
     return shapes.part(
-        "plates", shapes.join(front, shapes.box((-half + 0.02, 0, rear), (0.05, 0.52, 0.11))), "plate", smooth=False
+        "plates", shapes.join(front, shapes.box((-half + 0.012, 0, rear), (0.06, 0.52, 0.11))), "plate", smooth=False
     )
 
 
@@ -142,7 +121,9 @@ def _mirrors(shape: BodyShape, reach: float, paint: Color | None) -> list[Part]:
     z = shape.height * p.belt + 0.10
     size = 0.09 if shape.length < 5.5 else 0.14
     thick = min(0.12, max(0.06, (reach - 0.8 * shape.half_width) / 2))
-    body = shapes.ellipsoid((x, reach - thick, z), (0.07, thick, size), sides=8, rings=5)
+    ball = shapes.ellipsoid((0, 0, 0), (1, 1, 1), sides=12, rings=6)
+    blunt = np.sign(ball.vertices) * np.abs(ball.vertices) ** 0.6
+    body = shapes.Mesh(blunt / np.abs(blunt).max(axis=0) * (0.07, thick, size) + (x, reach - thick, z), ball.faces)
     face = shapes.box((x - 0.055, reach - thick, z), (0.01, 1.3 * thick, 1.2 * size))
     stalk = shapes.box((x, reach - 2 * thick, z - 0.06), (0.05, 2.2 * thick, 0.03))
     dark = shapes.join(stalk, shapes.mirrored(stalk))

@@ -19,7 +19,7 @@ from scenarios.render.models.car_profiles import Profile
 ROWS = np.array([0.0, 0.16, 0.42, 0.60, 0.80, 0.92, 1.0])
 """Heights of the rows between a station's lower and upper edge, as shares."""
 
-_SQUARENESS = 2.7  # exponent of the plan outline's corners; 2 is an ellipse
+SQUARENESS = 2.7  # exponent of the plan outline's corners; 2 is an ellipse
 _ARCH_GAP = 0.05  # between tyre and wheel arch [m]
 CROWN = 0.035  # how far bonnet and deck rise towards the middle [m]
 
@@ -52,7 +52,7 @@ class BodyShape:
     def plan(self, x: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
         """Half width of the outline at x [m]: full along the doors, rounded to the nose and the tail."""
         t = self._end_share(x)
-        return self.half_width * (1 - t**_SQUARENESS) ** (1 / _SQUARENESS)
+        return self.half_width * (1 - t**SQUARENESS) ** (1 / SQUARENESS)
 
     def _end_share(self, x: Float[ndarray, "n"]) -> Float[ndarray, "n"]:
         """0 along the doors, rising to 1 at the nose's and the tail's middle."""
@@ -83,7 +83,7 @@ class BodyShape:
         """Where the body is cut across, from nose to tail [m]."""
         half, radius = self.length / 2, self.profile.wheel + _ARCH_GAP
         shares = np.array([0.16, 0.36, 0.56, 0.72, 0.84, 0.93])
-        depth = (1 - shares**_SQUARENESS) ** (1 / _SQUARENESS)
+        depth = (1 - shares**SQUARENESS) ** (1 / SQUARENESS)
         nose = half - self.profile.round_nose * (1 - depth)
         tail = -half + self.profile.round_tail * (1 - depth)
         arches = [axle + radius * np.cos(np.linspace(0, math.pi, 9)) for axle in self.axles]

@@ -41,6 +41,8 @@ class Looks:
         long_hair: falls to the neck.
         cap: wears a woollen cap in the colour of the trousers.
         build: how broad, 1 average.
+        skirt: wears a skirt to the knees.
+        bag: "backpack", "shoulder" or "" for none.
     """
 
     top: Color
@@ -51,6 +53,8 @@ class Looks:
     long_hair: bool
     cap: bool
     build: float
+    skirt: bool
+    bag: str
 
     @staticmethod
     def drawn(seed: int) -> Looks:
@@ -60,15 +64,18 @@ class Looks:
         def pick(colors: tuple[Color, ...]) -> Color:
             return colors[int(rng.integers(len(colors)))]
 
+        long_hair = bool(rng.random() < 0.45)
         return Looks(
             top=pick(_TOPS),
             trousers=pick(_TROUSERS),
             skin=pick(_SKINS),
             hair=pick(_HAIRS),
             coat=float(rng.choice([0.0, 0.0, 0.06, 0.16])),
-            long_hair=bool(rng.random() < 0.45),
+            long_hair=long_hair,
             cap=bool(rng.random() < 0.3),
             build=float(rng.uniform(0.92, 1.1)),
+            skirt=bool(long_hair and rng.random() < 0.4),
+            bag=str(rng.choice(["", "", "backpack", "shoulder"])),
         )
 
 
@@ -81,7 +88,7 @@ def walker(height: float, seed: int) -> tuple[Part, ...]:
     """
     looks = Looks.drawn(seed)
     stride = 0.86 * height  # one cycle of two steps [m]
-    parts = _head(height, looks) + _torso(height, looks)
+    parts = _head(height, looks) + _torso(height, looks) + _bag(height, looks)
     for side, sign in (("left", 1), ("right", -1)):
         parts += _leg(side, sign, height, looks, stride) + _arm(side, sign, height, looks, stride)
     return moved(parts, (0.0, 0.0, -height / 2))
@@ -97,7 +104,7 @@ def _head(height: float, looks: Looks) -> list[Part]:
     center = (0.012 * height, 0.0, height - r)
     skull = shapes.ellipsoid((center[0], 0, center[2] - 0.04 * r), (0.80 * r, 0.66 * r, 0.95 * r), 10, 7)
     nose = shapes.ellipsoid((center[0] + 0.78 * r, 0, center[2] - 0.15 * r), (0.16 * r, 0.1 * r, 0.18 * r), 5, 4)
-    neck = shapes.tube([(0, 0, height - 2.6 * r), (0.008, 0, height - 1.5 * r)], [0.45 * r, 0.42 * r], 8, caps=False)
+    neck = shapes.tube([(0, 0, height - 2.6 * r), (0.008, 0, height - 1.5 * r)], [0.46 * r, 0.38 * r], 8, caps=False)
     color = looks.trousers if looks.cap else looks.hair
     cap = shapes.ellipsoid((center[0] - 0.14 * r, 0, center[2] + 0.22 * r), (0.80 * r, 0.74 * r, 0.78 * r), 10, 6)
     hair = [cap]
@@ -115,7 +122,7 @@ def _torso(height: float, looks: Looks) -> list[Part]:
     """Chest to hip as one tube, wider than deep, and the coat's skirt."""
     h, b = height, looks.build
     neck = h - 2.25 * _head_size(h)
-    levels = [(0.465, 0.082), (0.52, 0.092), (0.60, 0.083), (0.70, 0.100), (0.775, 0.108), (0.815, 0.090)]
+    levels = [(0.465, 0.080), (0.52, 0.090), (0.60, 0.076), (0.70, 0.093), (0.775, 0.105), (0.815, 0.092)]
     scale = neck / (0.845 * h)
     path = [(0, 0, z * h * scale) for z, _ in levels] + [(0.004 * h, 0, neck)]
     radii = [r * h * b for _, r in levels] + [0.042 * h]
@@ -129,7 +136,26 @@ def _torso(height: float, looks: Looks) -> list[Part]:
             squash=0.8,
         )
         parts.append(shapes.part("coat", skirt, "cloth_a", color=looks.top))
+    elif looks.skirt:
+        path = [(0, 0, 0.29 * h), (0, 0, 0.45 * h), (0, 0, 0.56 * h)]
+        cloth = shapes.tube(path, [0.118 * h * b, 0.098 * h * b, 0.080 * h * b], 12, squash=0.85)
+        parts.append(shapes.part("skirt", cloth, "cloth_b", color=looks.trousers))
     return parts
+
+
+def _bag(height: float, looks: Looks) -> list[Part]:
+    """A backpack, or a bag at the right hip with its strap."""
+    h, b = height, looks.build
+    color = _TOPS[int(1000 * b) % len(_TOPS)]
+    if looks.bag == "backpack":
+        pack = shapes.ellipsoid((-0.085 * h, 0, 0.69 * h), (0.052 * h, 0.085 * h, 0.125 * h), 10, 7)
+        return [shapes.part("bag", pack, "cloth_b", color=color)]
+    if looks.bag == "shoulder":
+        bag = shapes.box((0.01 * h, -0.125 * h * b, 0.50 * h), (0.15 * h, 0.045 * h, 0.11 * h))
+        strap = shapes.tube([(0.062 * h, -0.1 * h * b, 0.55 * h), (0.07 * h, 0.0, 0.69 * h), (0.0, 0.075 * h, 0.815 * h)],
+                            [0.009 * h] * 3, 5)  # fmt: skip
+        return [shapes.part("bag", shapes.join(bag, strap), "cloth_b", color=color, smooth=False)]
+    return []
 
 
 def _leg(side: str, sign: int, height: float, looks: Looks, stride: float) -> list[Part]:
@@ -139,12 +165,13 @@ def _leg(side: str, sign: int, height: float, looks: Looks, stride: float) -> li
     phase = 0.0 if sign > 0 else math.pi
     swing = Joint("swing", hip, (0.0, -1.0, 0.0), phase, 0.42, stride)
     bend = Joint("bend", knee, (0.0, 1.0, 0.0), phase + 0.5 * math.pi, 0.75, stride, parent=swing)
+    bare = looks.skirt and not looks.coat
     thigh = shapes.capsule(hip, knee, 0.052 * h * looks.build, 0.036 * h, 8)
     shin = shapes.capsule(knee, ankle, 0.037 * h, 0.026 * h, 8)
     foot = shapes.moved(shapes.ellipsoid((0, 0, 0), (0.074 * h, 0.029 * h, 0.026 * h), 8, 5), (0.030 * h, y, 0.025 * h))
     return [
         shapes.part(f"thigh_{side}", thigh, "cloth_b", joint=swing, color=looks.trousers),
-        shapes.part(f"shin_{side}", shin, "cloth_b", joint=bend, color=looks.trousers),
+        shapes.part(f"shin_{side}", shin, "skin" if bare else "cloth_b", joint=bend, color=looks.skin if bare else looks.trousers),
         shapes.part(f"shoe_{side}", foot, "shoe", joint=bend),
     ]
 
@@ -153,12 +180,12 @@ def _arm(side: str, sign: int, height: float, looks: Looks, stride: float) -> li
     """Upper arm, slightly bent forearm and hand, swinging against the leg of the same side."""
     h, b = height, looks.build
     top = height - 2.25 * _head_size(height) - 0.035 * h
-    shoulder = (0.0, sign * 0.107 * h * b, top)
-    elbow = (-0.012 * h, sign * 0.130 * h * b, top - 0.165 * h)
-    wrist = (0.045 * h, sign * 0.128 * h * b, top - 0.30 * h)
+    shoulder = (0.0, sign * 0.110 * h * b, top)
+    elbow = (-0.016 * h, sign * 0.148 * h * b, top - 0.165 * h)
+    wrist = (0.050 * h, sign * 0.152 * h * b, top - 0.30 * h)
     swing = Joint("swing", shoulder, (0.0, -1.0, 0.0), math.pi if sign > 0 else 0.0, 0.38, stride)
     sleeve = shapes.join(
-        shapes.capsule(shoulder, elbow, 0.036 * h, 0.028 * h, 8), shapes.capsule(elbow, wrist, 0.028 * h, 0.021 * h, 8)
+        shapes.capsule(shoulder, elbow, 0.034 * h, 0.026 * h, 8), shapes.capsule(elbow, wrist, 0.026 * h, 0.018 * h, 8)
     )
     hand = shapes.ellipsoid(
         (wrist[0] + 0.014 * h, wrist[1], wrist[2] - 0.034 * h), (0.02 * h, 0.012 * h, 0.032 * h), 6, 5

@@ -1,4 +1,4 @@
-"""Trees and bushes by seed, each under 1500 triangles, standing at the origin."""
+"""Trees and bushes by seed, each under 3500 triangles, standing at the origin."""
 
 from __future__ import annotations
 
@@ -17,35 +17,39 @@ TREES = ("conifer", "deciduous", "bare")
 
 
 @lru_cache(maxsize=128)
-def tree(kind: str, seed: int) -> Model:
+def tree(kind: str, seed: int, *, far: bool = False) -> Model:
     """Return a tree, 6 to 16 m high.
 
     Args:
         kind: one of `TREES`.
         seed: its height, girth, branches and tint.
+        far: for woods off the road: a third as many leaves and boughs, each larger.
     """
     rng = np.random.default_rng((TREES.index(kind), seed))
-    return (_conifer, _deciduous, _bare)[TREES.index(kind)](rng)
+    if kind == "bare":
+        return _bare(rng)
+    return _conifer(rng, far=far) if kind == "conifer" else _deciduous(rng, far=far)
 
 
 @lru_cache(maxsize=128)
 def bush(seed: int) -> Model:
     """Return a bush of about 1.5 m."""
     rng = np.random.default_rng((9, seed))
-    blobs = []
+    blobs, leaves = [], []
     for _ in range(int(rng.integers(3, 6))):
         center = rng.normal(0, 0.35, 3) * (1, 1, 0) + (0.0, 0.0, rng.uniform(0.35, 0.7))
-        blobs.append(_blob(rng, center, rng.uniform(0.4, 0.75, 3) * (1.0, 1.0, 0.8), 0.2))
-    leaves = _leaves(rng, np.concatenate([_on_surface(rng, blob, 60) for blob in blobs]), 200, 0.11)
-    return Model(_foliage(blobs, leaves, _tint(rng)))
+        radii = rng.uniform(0.4, 0.75, 3) * (1.0, 1.0, 0.8)
+        blobs.append(_blob(rng, center, 0.8 * radii, 0.2))
+        leaves.append(_sprays(rng, center, radii, 120, 0.085))
+    return Model(_foliage(blobs, shapes.join(*leaves), _tint(rng)))
 
 
 def _foliage(blobs: list[shapes.Mesh], leaves: shapes.Mesh, color: Color) -> tuple[Part, ...]:
-    """Soft masses of leaves, and the loose sprays about them, a little lighter."""
-    red, green, blue = (1.25 * c for c in color)
+    """Dark masses inside, and the sprays of leaves about them, lighter."""
+    red, green, blue = color
     return (
-        shapes.part("crown", shapes.join(*blobs), "leaf", color=color),
-        shapes.part("leaves", leaves, "leaf", smooth=False, color=(red, green, blue)),
+        shapes.part("crown", shapes.join(*blobs), "leaf", color=(0.7 * red, 0.7 * green, 0.7 * blue)),
+        shapes.part("leaves", leaves, "leaf", smooth=False, color=(1.2 * red, 1.2 * green, 1.2 * blue)),
     )
 
 
@@ -55,46 +59,49 @@ def _tint(rng: np.random.Generator) -> Color:
     return float(base[0]), float(base[1]), float(base[2])
 
 
-def _conifer(rng: np.random.Generator) -> Model:
+def _conifer(rng: np.random.Generator, *, far: bool) -> Model:
     height = rng.uniform(8.0, 16.0)
     spread = height * rng.uniform(0.17, 0.23)
     trunk = shapes.tube(
         [(0, 0, -0.2), (0, 0, 0.5 * height), (0, 0, 0.97 * height)], [0.022 * height, 0.014 * height, 0.01], 6
     )
-    layers = int(rng.integers(9, 12))
-    skirts = []
+    layers, boughs = (11, 8) if far else (17, 9)
+    whorls = []
     for k in range(layers):
-        share = (k + rng.uniform(-0.15, 0.15)) / layers
-        top = height * (0.20 + 0.80 * (share + 1.25 / layers))
-        reach = spread * (1.0 - 0.90 * max(share, 0.0)) * rng.uniform(0.85, 1.1)
-        skirts.append(_skirt(rng, min(top, height), reach, 0.55 * reach + 0.09 * height))
-    dark = np.array([0.022, 0.045, 0.02]) * rng.uniform(0.8, 1.35)
-    color = (float(dark[0]), float(dark[1]), float(dark[2]))
+        share = (k + rng.uniform(0.0, 0.6)) / layers
+        reach = spread * (1.0 - 0.93 * share) * rng.uniform(0.88, 1.1)
+        whorls.append(_whorl(rng, height * (0.15 + 0.85 * share) + 0.1 * reach, reach, boughs, far=far))
+    levels = [(0.12 * height, 0.42 * spread), (0.2 * height, 0.55 * spread), (0.985 * height, 0.015)]
+    core = shapes.tube([(0, 0, z) for z, _ in levels], [r for _, r in levels], 7)
+    dark = np.array([0.024, 0.045, 0.021]) * rng.uniform(0.8, 1.35)
+    red, green, blue = (float(c) for c in dark)
     return Model(
         (
             shapes.part("trunk", trunk, "bark"),
-            shapes.part("needles", shapes.join(*skirts), "needle", smooth=False, color=color),
+            shapes.part("core", core, "needle", color=(0.4 * red, 0.4 * green, 0.4 * blue)),
+            shapes.part("needles", shapes.join(*whorls), "needle", smooth=False, color=(red, green, blue)),
         )
     )
 
 
-def _skirt(rng: np.random.Generator, top: float, reach: float, drop: float, boughs: int = 10) -> shapes.Mesh:
-    """One whorl of boughs: a ragged cone, every second point drawn in, with an underside."""
-    n = 2 * boughs
-    angle = (np.arange(n) + rng.uniform(-0.3, 0.3, n)) / n * 2 * math.pi + rng.uniform(0, math.pi)
-    long = np.where(np.arange(n) % 2 == 0, 1.0, 0.58) * rng.uniform(0.78, 1.12, n)
-    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+def _whorl(rng: np.random.Generator, top: float, reach: float, boughs: int, *, far: bool) -> shapes.Mesh:
+    """Boughs that leave the trunk at one height: each droops, folded along its rib, with twigs hanging on both sides."""
+    turn = (np.arange(boughs) + rng.uniform(-0.35, 0.35, boughs)) / boughs * 2 * math.pi + rng.uniform(0, math.pi)
+    long, fall = reach * rng.uniform(0.7, 1.15, boughs), rng.uniform(0.35, 0.6, boughs)
+    along = np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1)
+    aside = np.stack([-np.sin(turn), np.cos(turn), 0 * turn], axis=1)
+    stations = np.array([0.05, 0.45, 0.75, 1.0]) if far else np.array([0.05, 0.3, 0.5, 0.68, 0.84, 1.0])
+    ragged = np.where(np.arange(len(stations)) % 2 == 0, 0.62, 1.15)
+    rib = along[:, None] * (stations[None, :, None] * long[:, None, None])
+    rib[:, :, 2] = top - fall[:, None] * long[:, None] * stations**1.5 + 0.1 * long[:, None] * stations**4
+    half = (0.34 * long)[:, None] * ragged * np.minimum(1.0, 3 * stations) * (1.06 - stations)
+    sag = 0.55 * half + 0.02
+    edges = [rib + side * aside[:, None] * half[:, :, None] - np.stack([0 * sag, 0 * sag, sag], -1) for side in (1, -1)]
+    points = np.stack([edges[0], rib, edges[1]], axis=1)
+    return shapes.join(*(shapes.grid(bough) for bough in points))
 
-    def level(share: float, low: float) -> Float[ndarray, "n 3"]:
-        sag = drop * low * (0.75 + 0.35 * long)
-        return np.concatenate([ring * (reach * share * long)[:, None], (top - sag)[:, None]], axis=1)
 
-    sheet = shapes.grid(np.stack([level(1.0, 1.0), level(0.5, 0.38), level(0.02, 0.0)]), closed=True)
-    under = shapes.grid(np.stack([level(0.05, 0.75), level(1.0, 1.0)]), closed=True)
-    return shapes.join(sheet, under)
-
-
-def _deciduous(rng: np.random.Generator) -> Model:
+def _deciduous(rng: np.random.Generator, *, far: bool) -> Model:
     height = rng.uniform(7.0, 13.0)
     fork = height * rng.uniform(0.17, 0.25)
     radius = 0.022 * height
@@ -103,7 +110,7 @@ def _deciduous(rng: np.random.Generator) -> Model:
             [(0, 0, -0.2), (0.05, 0.03, 0.6 * fork), (0, 0, 1.1 * fork)], [1.35 * radius, radius, 0.9 * radius], 7
         )
     ]
-    blobs = []
+    blobs, leaves = [], []
     count = int(rng.integers(7, 9))
     for k in range(count):
         turn = 2.4 * k + rng.uniform(-0.4, 0.4)
@@ -115,13 +122,14 @@ def _deciduous(rng: np.random.Generator) -> Model:
                 [(0, 0, fork), end * (0.5, 0.5, 0.55) + (0, 0, 0.2 * fork), end], [0.6 * radius, 0.4 * radius, 0.03], 5
             )
         )
-        size = height * rng.uniform(0.13, 0.18) * rng.uniform((1, 1, 0.8), (1.2, 1.2, 1.0))
-        blobs.append(_blob(rng, end, size, 0.22))
-    leaves = _leaves(rng, np.concatenate([_on_surface(rng, blob, 60) for blob in blobs]), 430, 0.032 * height)
+        size = height * rng.uniform(0.12, 0.17) * rng.uniform((1, 1, 0.8), (1.2, 1.2, 1.0))
+        blobs.append(_blob(rng, end, 0.8 * size, 0.22))
+        count_here = 60 if far else 165
+        leaves.append(_sprays(rng, end, size, count_here, (0.034 if far else 0.021) * height))
     return Model(
         (
             shapes.part("wood", shapes.join(*wood), "bark"),
-            *_foliage(blobs, leaves, _tint(rng)),
+            *_foliage(blobs, shapes.join(*leaves), _tint(rng)),
         )
     )
 
@@ -135,20 +143,17 @@ def _blob(
     return shapes.Mesh(ball.vertices * lumps * radii + center, ball.faces)
 
 
-def _on_surface(rng: np.random.Generator, mesh: shapes.Mesh, count: int) -> Float[ndarray, "n 3"]:
-    """Random points on a mesh's faces."""
-    shares = rng.dirichlet((1.0, 1.0, 1.0), count)
-    corners = mesh.vertices[mesh.faces[rng.integers(len(mesh.faces), size=count)]]
-    points: Float[ndarray, "n 3"] = (shares[:, :, None] * corners).sum(axis=1)
-    return points
-
-
-def _leaves(rng: np.random.Generator, around: Float[ndarray, "n 3"], count: int, size: float) -> shapes.Mesh:
-    """Loose sprays of leaves: two-sided squares near the given points, for a ragged outline."""
-    at = around[rng.integers(len(around), size=count)] + rng.normal(0, 0.45 * size, (count, 3))
-    u = rng.normal(size=(count, 3))
+def _sprays(
+    rng: np.random.Generator, center: Float[ndarray, "3"], radii: Float[ndarray, "3"], count: int, size: float
+) -> shapes.Mesh:
+    """Sprays of leaves through the outer shell of an ellipsoid: tilted rhombs that mostly face outwards."""
+    out = rng.normal(size=(count, 3))
+    out /= np.linalg.norm(out, axis=1, keepdims=True)
+    at = center + out * radii * rng.uniform(0.78, 1.22, (count, 1))
+    facing = out + rng.normal(0, 0.55, (count, 3))
+    u = np.cross(facing, rng.normal(size=(count, 3)))
     u /= np.linalg.norm(u, axis=1, keepdims=True)
-    v = np.cross(u, rng.normal(size=(count, 3)))
+    v = np.cross(facing, u)
     v /= np.linalg.norm(v, axis=1, keepdims=True)
     wide = size * rng.uniform(0.6, 1.4, (count, 1))
     corners = np.stack([at - wide * u, at - 0.6 * wide * v, at + wide * u, at + 0.6 * wide * v], axis=1).reshape(-1, 3)
