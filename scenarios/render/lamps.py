@@ -79,9 +79,9 @@ def is_dark(weather: Weather) -> bool:
 
 
 def is_dim(weather: Weather) -> bool:
-    """Whether vehicles' lamps light anything that can be seen: in twilight, in fog, and on wet roads under clouds."""
-    wet = max(weather.wetness, weather.precipitation) > 0 and weather.cloudiness >= 60  # noqa: PLR2004 - per cent
-    return weather.sun_altitude_angle < 3 or wet or weather.fog_density > 0  # noqa: PLR2004 - degrees
+    """Whether vehicles' lamps light anything that can be seen: in twilight, and on wet roads under dense clouds."""
+    wet = max(weather.wetness, weather.precipitation) > 0 and weather.cloudiness >= 85
+    return weather.sun_altitude_angle < 3 or wet
 
 
 def season_of(weather: Weather) -> str:
@@ -102,7 +102,8 @@ def lamps_of(
 
     Args:
         instant: the world.
-        street, tunnel: places of lamps [m].
+        street: places of street lamps [m].
+        tunnel: places of lamps in tunnels [m].
         camera: the view.
     """
     focus = camera.position + camera.camera_to_world[:3, 2] * AHEAD
@@ -130,7 +131,7 @@ def _vehicle_rows(actor: ActorState, focus: Float[ndarray, "3"]) -> list[tuple[f
     long, wide, high = EXTENTS.get(actor.blueprint, (2.3, 0.95, 0.75))
     matrix = pose_matrix(actor.pose)
     forward, level = matrix[:3, 0], 0.45 + 0.28 * high
-    pair = wide > 0.5  # noqa: PLR2004 - half the width of a car, metres
+    pair = wide > 0.5
     rows: list[tuple[float, ...]] = []
 
     def add(x: float, y: float, intensity: Float[ndarray, "3"], kind: int) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 from scenarios.render.mitsuba_setup import dr
-from scenarios.render.shading import Hit
 
 NEW_MARKING = 0.15
 """R_L of a dry white marking [cd/m2/lx]: EN 1436's class R3."""

@@ -42,6 +42,8 @@ class Scene:
         }
         self._season = ""
         self._laid: Mesh | None = None
+        self._lies = False
+        self._lay_before: bool | None = None
         self._in_use: set[str] = set()
         self.matrices: dict[int, list[tuple[Mesh, Float[ndarray, "4 4"]]]] = {}
         self.actor_of_instance: Int32[ndarray, "n"] = np.zeros(1, np.int32)
@@ -71,18 +73,24 @@ class Scene:
                 if item.season:
                     self._put(name, matrix if item.season == season else PARKED)
             self._season = season
+        if self._laid is not None and self._lay_before != self._lies:
+            self._put("laid", np.eye(4) if self._lies else PARKED)
+            self._lay_before = self._lies
         self._move(actors, chosen, scenery_lamps)
 
     def lay(self, mesh: Mesh | None) -> None:
-        """Add one mesh to the static world instead of the one added before; free where it lies there already."""
-        if mesh is self._laid:
+        """Let one mesh lie in the static world instead of the one before, or none, from the next `place` on.
+
+        The newest mesh waits far below the ground while none lies: only another one makes the scene be built anew.
+        """
+        self._lies = mesh is not None
+        if mesh is None or mesh is self._laid:
             return
         self._standing = [item for item in self._standing if item.mesh is not self._laid]
-        self._static.pop("laid", None)
-        if mesh is not None:
-            item = Standing(mesh, [np.eye(4)])
-            self._standing.append(item)
-            self._static["laid"] = (self._instance(mesh, np.eye(4)), item, np.eye(4))
+        self._groups.pop(id(self._laid), None)
+        item = Standing(mesh, [np.eye(4)])
+        self._standing.append(item)
+        self._static["laid"] = (self._instance(mesh, np.eye(4)), item, np.eye(4))
         self._laid = mesh
         self._build({key: len(slots) for key, slots in self._slots.items()})
 
@@ -146,6 +154,7 @@ class Scene:
         self._parameters = mi.traverse(self.mitsuba)
         self._in_use = set()
         self._season = ""
+        self._lay_before = None
         self._number(meshes)
 
     def _instance(self, part: Mesh, matrix: Float[ndarray, "4 4"]) -> Any:

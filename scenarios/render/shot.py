@@ -27,6 +27,7 @@ from scenarios.render.optics.motion import blurred, way_of
 from scenarios.render.optics.settings import Settings
 from scenarios.render.scene import Scene
 from scenarios.render.sky import Sky
+from scenarios.render.sparkle import sparkle
 from scenarios.render.tracer import SUN_RADIUS, Traced, mean_of, stacked, trace
 from scenarios.twins import changed
 
@@ -213,11 +214,15 @@ class Shot:
 
     @cached_property
     def _seen(self) -> Float32[ndarray, "height width 3"]:
-        return self._smeared(self._air.through(self._full, self._depth))
+        return self._smeared(self._air.through(self._sparkling(self._full), self._depth))
 
     @cached_property
     def _seen_without_glare(self) -> Float32[ndarray, "height width 3"]:
-        return self._smeared(self._air.through(self._matte, self._depth))
+        return self._smeared(self._air.through(self._sparkling(self._matte), self._depth))
+
+    def _sparkling(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
+        added = sparkle(self.instant.weather, self._sky, self.camera, self._depth, self._traced, self.instant.seed)
+        return radiance if added is None else radiance + added
 
     @cached_property
     def _exposure(self) -> Exposure:
@@ -265,7 +270,7 @@ class Shot:
             hdr=True,
             quality=quality,
         )
-        return np.maximum(np.nan_to_num(np.asarray(clean, np.float32)), 0)
+        return np.asarray(np.maximum(np.nan_to_num(np.asarray(clean, np.float32)), 0) + traced.lamps, np.float32)
 
     def _visible_share(self, scene: Any, sky: Sky) -> float:
         """Share of the sun's disc that the camera sees over roofs and trees."""

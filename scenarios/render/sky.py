@@ -18,8 +18,8 @@ from scenarios.weather import Weather
 
 HEIGHT, WIDTH = 384, 1536
 NIGHT = np.array([1.08, 0.98, 0.92]) * 0.002 / 72_983
-"""Radiance of a clear, moonless night sky over a small town, in the units of `sunsky`: 2 mcd/m2 at the zenith, ten times
-the natural sky ..."""
+"""Radiance of a clear, moonless night sky over a small town, in the units of `sunsky`: 2 mcd/m2 at the zenith, ten
+times the natural sky ..."""
 CLOUDS_BRIGHTEN = 4.0
 """... and this many times more under closed clouds, which send the town's light back: Kyba et al. (2011) measured
 tenfold in a city and less than threefold outside."""

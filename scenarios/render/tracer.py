@@ -64,11 +64,13 @@ class Traced:
     """Pictures of one traced view, linear radiance.
 
     Attributes:
-        sky: light that came from the sky and from lamps.
+        sky: light that came from the sky, and what lamps light.
         sun: light that came from the sun over any path, the mirror image included.
         gloss: the part of `sun` that the ground mirrors straight from the sun into the camera.
         albedo: reflectance at the first hit, 1 in the sky.
         normal: shading normal at the first hit.
+        lamps: light of the lamps' faces themselves; it has no noise but that of its edges, and denoisers take small
+            bright spots for noise.
     """
 
     sky: Float32[ndarray, "height width 3"]
@@ -76,6 +78,7 @@ class Traced:
     gloss: Float32[ndarray, "height width 3"]
     albedo: Float32[ndarray, "height width 3"]
     normal: Float32[ndarray, "height width 3"]
+    lamps: Float32[ndarray, "height width 3"]
 
 
 def trace(
@@ -208,7 +211,7 @@ class _Kernel:
         strength = dr.if_stmt(
             (heading, away),
             on & (hit.lamp == HEADLIGHT),
-            lambda heading, away: headlamp(heading, away, mi.Bool(False)),  # noqa: FBT003 - a device array
+            lambda heading, away: headlamp(heading, away, mi.Bool(False)),
             lambda heading, away: mi.Float(1),  # noqa: ARG005 - the other branch's arguments
             label="headlamp",
         )
@@ -230,7 +233,16 @@ class _Kernel:
         return matte + gloss, dr.select(hit.ground, gloss, 0)
 
     def lamplit(self, hit: Hit, sample: Any, sampler: Any, active: Any) -> tuple[Any, Any]:
-        """Light of one lamp, drawn at random, scattered towards the viewer; and the sampler."""
+        """Light of one lamp, drawn at random, scattered towards the viewer; and the sampler. Nothing to do by day."""
+        return dr.if_stmt(  # type: ignore[no-any-return]
+            (sample, sampler),
+            active & (self.lamp_count > 0),
+            lambda sample, sampler: self.one_lamp(hit, sample, sampler, active),
+            lambda sample, sampler: (mi.Color3f(0), sampler),  # noqa: ARG005 - the other branch's arguments
+            label="lamplit",
+        )
+
+    def one_lamp(self, hit: Hit, sample: Any, sampler: Any, active: Any) -> tuple[Any, Any]:
         index, weight, sampler = self.drawn(hit, sample, sampler, active)
         lit = active & (weight > 0)
         row = self.lamp(index, lit)
@@ -277,7 +289,7 @@ class _Kernel:
 
 
 def _paths(kernel: _Kernel, ray: Any, sampler: Any) -> Any:
-    """Follow all paths to their ends in one symbolic loop; sky, sun, gloss, albedo and normal of each."""
+    """Follow all paths to their ends in one symbolic loop; the parts of `Traced` of each."""
     black = mi.Color3f(0)
     start = (
         dr.full(mi.Bool, True, dr.width(ray)),
@@ -290,6 +302,7 @@ def _paths(kernel: _Kernel, ray: Any, sampler: Any) -> Any:
         mi.Color3f(black),
         mi.Color3f(1),
         mi.Vector3f(0),
+        mi.Color3f(black),
     )
     end = dr.while_loop(start, lambda active, *_: active, lambda *state: _step(kernel, *state), label="paths")
     return end[5:]
@@ -307,6 +320,7 @@ def _step(
     gloss: Any,
     albedo: Any,
     normal: Any,
+    lamps: Any,
 ) -> tuple[Any, ...]:
     """One surface hit of every path that is still under way."""
     first = depth == 0
@@ -318,7 +332,7 @@ def _step(
     fresh = active & first
     albedo = dr.select(fresh, hit.albedo + hit.mirror, albedo)
     normal = dr.select(fresh, hit.frame.n, normal)
-    sky = sky + dr.select(fresh, kernel.emitted(hit, -ray.d, fresh), 0)
+    lamps = lamps + dr.select(fresh, kernel.emitted(hit, -ray.d, fresh), 0)
     lamplit, sampler = kernel.lamplit(hit, sampler.next_float32(), sampler, active & (depth < LAMPLIT))
     sky = sky + weight * kernel.tame(lamplit, first)
     sunlit, mirrored = kernel.sunlit(hit, mi.Point2f(sampler.next_float32(), sampler.next_float32()), active)
@@ -331,4 +345,4 @@ def _step(
     ray = mi.Ray3f(hit.p + hit.geometric * GAP, hit.frame.to_world(light))
     weight = weight * dr.select(active, factor, 0)
     active = active & (dr.max(weight) > 1e-3) & (dr.dot(hit.geometric, ray.d) > 0)
-    return active, depth, ray, sampler, weight, sky, sun, gloss, albedo, normal
+    return active, depth, ray, sampler, weight, sky, sun, gloss, albedo, normal, lamps

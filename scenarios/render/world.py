@@ -44,7 +44,7 @@ class World:
     meshes: list[Mesh]
     standing: list[Standing]
     street_lamps: Float[ndarray, "n 3"]
-    tunnel_lamps: Float[ndarray, "n 3"]
+    tunnel_lamps: Float[ndarray, "m 3"]
 
 
 def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -139,7 +139,8 @@ def test_a_longer_exposure_draws_longer_streaks_of_the_same_drops() -> None:
     camera, depth = camera_of(SMALL), np.full((60, 96), np.inf)
     weather = Weather(precipitation=60.0)
     covered = [
-        float((opacity(weather, camera, depth, 1, exposure_time=seconds) > 0.02).mean()) for seconds in (1 / 2000, 1 / 60)
+        float((opacity(weather, camera, depth, 1, exposure_time=seconds) > 0.02).mean())
+        for seconds in (1 / 2000, 1 / 60)
     ]
     assert covered[1] > 1.5 * covered[0]
 
@@ -184,7 +185,7 @@ def test_spray_grows_with_speed_and_water_and_ends_at_what_stands_before_it() ->
 def test_beads_send_light_back_and_nowhere_else() -> None:
     forth = mi.Vector3f(0.0, float(np.sin(1.2)), float(np.cos(1.2)))
     aside = mi.Vector3f(0.0, float(np.sin(0.9)), float(np.cos(0.9)))
-    paint = SimpleNamespace(viewer=forth, beads=mi.Float(1), ground=mi.Bool(False), alpha=mi.Float(0.36))  # noqa: FBT003
+    paint = SimpleNamespace(viewer=forth, beads=mi.Float(1), ground=mi.Bool(False), alpha=mi.Float(0.36))
     assert float(retroreflected(paint, forth)[0]) == pytest.approx(NEW_MARKING, rel=1e-5)
     assert float(retroreflected(paint, aside)[0]) < 0.01 * NEW_MARKING
 
@@ -192,7 +193,7 @@ def test_beads_send_light_back_and_nowhere_else() -> None:
 def test_dry_asphalt_sends_a_headlamps_light_back_and_wet_asphalt_away() -> None:
     flat = mi.Vector3f(0.0, float(np.sin(1.53)), float(np.cos(1.53)))
     dry, wet = (
-        SimpleNamespace(viewer=flat, beads=mi.Float(0), ground=mi.Bool(True), alpha=mi.Float(alpha))  # noqa: FBT003
+        SimpleNamespace(viewer=flat, beads=mi.Float(0), ground=mi.Bool(True), alpha=mi.Float(alpha))
         for alpha in (ROUGH, 0.015)
     )
     assert 0.005 < float(retroreflected(dry, flat)[0]) < 0.1 * NEW_MARKING

@@ -25,7 +25,7 @@ NIGHT = preset("night")
 
 
 def luminance(picture: np.ndarray) -> np.ndarray:
-    """[cd/m2]"""
+    """Of linear RGB [cd/m2]."""
     return np.asarray(picture @ LUMINANCE * CANDELA)
 
 
@@ -59,10 +59,10 @@ def test_a_low_beam_holds_the_test_points_of_regulation_112(
 
 def test_a_beam_follows_its_vehicle() -> None:
     axis, away = mi.Vector3f(0, 1, 0), mi.Vector3f(0.02, 0.9997, -0.015)
-    ahead = headlamp(axis, away, mi.Bool(False)).numpy()[0]  # noqa: FBT003 - a device array
+    ahead = headlamp(axis, away, mi.Bool(False)).numpy()[0]
     assert ahead == pytest.approx(sent(np.rad2deg(np.arcsin(0.02)), -np.rad2deg(np.arcsin(0.015))), rel=0.02)
-    assert headlamp(axis, -away, mi.Bool(True)).numpy()[0] == 0  # noqa: FBT003 - a device array
-    assert headlamp(axis, axis, mi.Bool(True)).numpy()[0] > 40_500  # noqa: FBT003 - a device array
+    assert headlamp(axis, -away, mi.Bool(True)).numpy()[0] == 0
+    assert headlamp(axis, axis, mi.Bool(True)).numpy()[0] > 40_500
 
 
 def row(kind: int, place: tuple[float, float, float] = (0, 0, 0), axis: tuple[float, float, float] = (1, 0, 0)) -> list:
@@ -89,7 +89,7 @@ def test_lamps_are_lit_when_they_show() -> None:
     beams = replace(car(), lights=3)
     assert len(rows_of(preset("clear"), beams)) == 0
     assert len(rows_of(NIGHT, car())) == 0
-    for weather in (NIGHT, preset("fog"), preset("dusk")):
+    for weather in (NIGHT, preset("rain-night"), preset("dusk")):
         assert sorted(rows_of(weather, beams)[:, 10]) == [LENS, LOW, LOW], "two headlamps and the tail"
     assert sorted(rows_of(NIGHT, replace(car(), lights=7))[:, 10])[1:] == [HIGH, HIGH]
     far = rows_of(NIGHT, replace(car(x=120.0), lights=3))
@@ -131,25 +131,25 @@ def test_headlamps_give_the_road_about_a_candela() -> None:
     at = view(96, 60, hidden=frozenset({7}))
     shot = look(NIGHT, replace(car(x=29.0), lights=3), at=at)
     depth = shot.depth()
-    ahead = luminance(shot._seen)[:, 38:58][(depth[:, 38:58] > 8) & (depth[:, 38:58] < 25)]  # noqa: SLF001
+    ahead = luminance(shot._seen)[:, 38:58][(depth[:, 38:58] > 8) & (depth[:, 38:58] < 25)]
     assert 0.3 < np.median(ahead) < 4
     dark = look(NIGHT, at=at)
-    assert np.median(luminance(dark._seen)[40:]) < 0.01  # noqa: SLF001
+    assert np.median(luminance(dark._seen)[40:]) < 0.01
 
 
 def test_oncoming_headlamps_dazzle() -> None:
     oncoming = replace(car(), pose=Pose(x=45.0, y=-LANE, yaw=180.0))
     pictures = [look(NIGHT, replace(oncoming, lights=lights), at=SMALL).rgb().astype(float) for lights in (0, 3)]
     assert pictures[1].max() > 200 > pictures[0].max()
-    beside = (slice(20, 27), slice(44, 50))
+    beside = (slice(26, 31), slice(26, 38))
     assert pictures[1][beside].mean() > pictures[0][beside].mean() + 8
 
 
 def test_brake_lamps_redden_the_road_behind_them_at_night() -> None:
     behind = (slice(40, 46), slice(42, 54))
-    pictures = [luminance(look(NIGHT, replace(car(x=38.0), lights=n), at=SMALL)._seen) for n in (0, 8)]  # noqa: SLF001
+    pictures = [luminance(look(NIGHT, replace(car(x=38.0), lights=n), at=SMALL)._seen) for n in (0, 8)]
     assert pictures[1][behind].mean() > pictures[0][behind].mean() + 0.05
-    colored = look(NIGHT, replace(car(x=38.0), lights=8), at=SMALL)._seen[behind]  # noqa: SLF001
+    colored = look(NIGHT, replace(car(x=38.0), lights=8), at=SMALL)._seen[behind]
     assert colored[..., 0].mean() > 5 * colored[..., 1].mean()
 
 
@@ -194,5 +194,5 @@ def test_beams_glow_in_fog_at_night() -> None:
     own = replace(car(x=29.0), lights=3)
     fog = NIGHT.with_values(fog_density=60.0)
     at = view(96, 60, hidden=frozenset({7}))
-    with_beams, without = (luminance(look(fog, replace(own, lights=n), at=at)._seen) for n in (3, 0))  # noqa: SLF001
+    with_beams, without = (luminance(look(fog, replace(own, lights=n), at=at)._seen) for n in (3, 0))
     assert with_beams[32:40].mean() > 5 * without[32:40].mean()

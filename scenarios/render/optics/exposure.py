@@ -94,8 +94,9 @@ def metered_gain(radiance: Float[ndarray, "height width 3"], settings: Settings)
     """Gain that histogram mode would settle at.
 
     The log-mean of the lower two thirds is put to a middle grey, held back so that not more than a fifth of the whole
-    picture is blown out, and a dim scene stays dim; the mean counts as no darker and no brighter than the limits in `settings`. A camera can do no
-    more than its longest exposure and highest ISO setting: what is too dark for those stays dark.
+    picture is blown out, and a dim scene stays dim; the mean counts as no darker and no brighter than the limits in
+    `settings`. A camera can do no more than its longest exposure and highest ISO setting: what is too dark for those
+    stays dark.
     """
     luminance = np.maximum(radiance @ LUMINANCE, 1e-7)
     key = float(np.exp(np.mean(np.log(luminance[luminance.shape[0] // 3 :]))))
