@@ -85,7 +85,9 @@ def spots(world_map: WorldMap, lanes: list[Lane], spacing: float) -> Spots:
     return Spots(np.array(points), np.array(raised), np.array(junction), names)
 
 
-def layers(ground: Ground, points: Float[ndarray, "n 3"], count: int = 4) -> list[tuple[Float[ndarray, "n"], list[str]]]:
+def layers(
+    ground: Ground, points: Float[ndarray, "n 3"], count: int = 4
+) -> list[tuple[Float[ndarray, "n"], list[str]]]:
     """The uppermost surfaces at each place, from ABOVE the place downwards."""
     origins, found = points + [0, 0, ABOVE], []
     for _ in range(count):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from scenarios.instant import Instant
+from scenarios.instant import Instant, Pose, View
 from scenarios.render.air import EYE, Air, extinction, velocity_of
 from scenarios.render.banks import PROFILE, bank_mesh
 from scenarios.render.frames import camera_of
@@ -217,3 +217,14 @@ def test_lines_under_a_bank_are_covered() -> None:
     assert (renderer().surface(edge, high) == 1).mean() > 0.9
     assert (renderer().surface(middle, high) == 0).all()
     assert (renderer().surface(edge, Weather()) == 0).all()
+
+
+def test_banks_of_one_height_after_another_are_those_of_a_fresh_scene() -> None:
+    """Nothing of an earlier bank may stay, and a bank comes back after a picture without one."""
+    used, heights = Renderer(straight_map(60.0), quality="preview"), (0.4, 1.1, 0.0, 1.1, 0.7)
+    at = View(Pose(x=10.0, y=1.75, z=1.5), 64, 40, 80.0)
+    seen = [used.shoot(Instant(1, 0.0, Weather(snow_banks=h)), at).depth() for h in heights]
+    assert len({depth.tobytes() for depth in seen}) == 4
+    np.testing.assert_array_equal(seen[1], seen[3])
+    fresh = Renderer(straight_map(60.0), quality="preview").shoot(Instant(1, 0.0, Weather(snow_banks=0.7)), at)
+    np.testing.assert_array_equal(seen[4], fresh.depth())

@@ -60,7 +60,7 @@ def _shell(shape: BodyShape, paint: Color, *, clad: bool) -> list[Part]:
     left = shape.side
     ring = np.concatenate([left, left[:, ::-1] * (1.0, -1.0, 1.0)], axis=1)
     painted = np.ones((len(ROWS) - 1, ring.shape[1]), dtype=bool)
-    painted[:CLAD_ROWS if clad else 1] = False
+    painted[: CLAD_ROWS if clad else 1] = False
     parts = [
         shapes.part("shell_body", shapes.grid_cells(ring, painted), "body", smooth=shape.profile.smooth, color=paint),
         shapes.part("shell_plastic", shapes.grid_cells(ring, ~painted), "plastic", smooth=False),

@@ -171,7 +171,13 @@ def _leg(side: str, sign: int, height: float, looks: Looks, stride: float) -> li
     foot = shapes.moved(shapes.ellipsoid((0, 0, 0), (0.074 * h, 0.029 * h, 0.026 * h), 8, 5), (0.030 * h, y, 0.025 * h))
     return [
         shapes.part(f"thigh_{side}", thigh, "cloth_b", joint=swing, color=looks.trousers),
-        shapes.part(f"shin_{side}", shin, "skin" if bare else "cloth_b", joint=bend, color=looks.skin if bare else looks.trousers),
+        shapes.part(
+            f"shin_{side}",
+            shin,
+            "skin" if bare else "cloth_b",
+            joint=bend,
+            color=looks.skin if bare else looks.trousers,
+        ),
         shapes.part(f"shoe_{side}", foot, "shoe", joint=bend),
     ]
 
