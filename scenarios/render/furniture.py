@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from scenarios.render.actors import pieces_of
+from scenarios.render.facades import PLASTERS
 from scenarios.render.geometry import Mesh, joined, mesh
 from scenarios.render.ground_paint import Spot, painted
 from scenarios.render.materials import MaterialTable
@@ -19,9 +21,9 @@ from scenarios.render.models.mesh import Model
 from scenarios.render.models.roadside import bollard, guide_post, plain_pole, street_lamp
 from scenarios.render.models.signs import sign
 from scenarios.render.models.trees import bush, tree
+from scenarios.render.opendrive_number import number_in
 from scenarios.render.planting import Standing
 from scenarios.render.reference_line import ReferenceLine
-from scenarios.render.facades import PLASTERS
 
 LIGHT_TYPE = "1000001"
 """Signal type of traffic lights: those are actors, not scenery."""
@@ -74,24 +76,17 @@ _THINGS: dict[str, Callable[[str], Model]] = {
 }
 
 
-def _number(element: ET.Element, name: str, default: float = 0.0) -> float:
-    try:
-        return float(element.get(name, ""))
-    except ValueError:
-        return default
-
-
 def _signal(
     signal: ET.Element, line: ReferenceLine, places: dict[tuple[str, str], list[Float[ndarray, "4 4"]]]
 ) -> None:
     """Stand a sign up, its face towards the traffic that it is for."""
     kind = signal.get("type", "")
-    if kind == LIGHT_TYPE or signal.get("dynamic") == "yes" or not kind.strip("-0"):
+    if kind == LIGHT_TYPE or signal.get("dynamic") == "yes" or kind in {"", "-1", "0", "none"}:
         return
-    x, y, z, heading = line.at(_number(signal, "s"), _number(signal, "t"))
-    turn = heading + _number(signal, "hOffset") + (math.pi if signal.get("orientation", "+") == "+" else 0.0)
+    x, y, z, heading = line.at(number_in(signal, "s"), number_in(signal, "t"))
+    turn = heading + number_in(signal, "hOffset") + (math.pi if signal.get("orientation", "+") == "+" else 0.0)
     value = next((v for v in (signal.get("value", ""), signal.get("subtype", "")) if v not in {"", "-1", "-1.0"}), "")
-    value = str(round(float(value))) if value.replace(".", "", 1).isdigit() else value
+    value = str(round(float(value))) if re.fullmatch(r"[0-9]+(\.[0-9]*)?", value) else value
     places.setdefault((kind, value), []).append(_upright(x, y, z, turn))
 
 
@@ -103,8 +98,8 @@ def _object(
 ) -> Mesh | None:
     """Add an object's copies to `places`, or return its own mesh."""
     kind = " ".join(element.get(key, "") for key in ("type", "subtype", "name")).lower()
-    s, t, lift = _number(element, "s"), _number(element, "t"), _number(element, "zOffset")
-    paint = painted(element, Spot(line, s, t, _number(element, "hdg"), lift), table)
+    s, t, lift = number_in(element, "s"), number_in(element, "t"), number_in(element, "zOffset")
+    paint = painted(element, Spot(line, s, t, number_in(element, "hdg"), lift), table)
     if paint is not None:
         return paint
     if any(word in kind for word in ("barrier", "guardrail", "railing", "wall", "fence")):
@@ -116,8 +111,8 @@ def _object(
         return None
     for at, beside in _repeats(element, s, t):
         x, y, z, heading = line.at(at, beside)
-        value = {"tree": str(int(at) % 2), "pole": f"{_number(element, 'height', 4.0) or 4.0:.1f}"}.get(name, "")
-        turn = heading + _number(element, "hdg") - math.copysign(math.pi / 2, beside)
+        value = {"tree": str(int(at) % 2), "pole": f"{number_in(element, 'height', 4.0) or 4.0:.1f}"}.get(name, "")
+        turn = heading + number_in(element, "hdg") - math.copysign(math.pi / 2, beside)
         places.setdefault((name, value), []).append(_upright(x, y, z + lift, turn))
     return None
 
@@ -134,8 +129,8 @@ def _repeats(element: ET.Element, s: float, t: float) -> list[tuple[float, float
     """Places s and t of every copy of an object [m]."""
     found = []
     for repeat in element.findall("repeat"):
-        length, gap = _number(repeat, "length"), max(_number(repeat, "distance", 10.0), 1.0)
-        first, sides = _number(repeat, "s", s), (_number(repeat, "tStart", t), _number(repeat, "tEnd", t))
+        length, gap = number_in(repeat, "length"), max(number_in(repeat, "distance", 10.0), 1.0)
+        first, sides = number_in(repeat, "s", s), (number_in(repeat, "tStart", t), number_in(repeat, "tEnd", t))
         for ds in np.arange(0.0, length + 1e-6, gap):
             share = float(ds) / max(length, 1e-9)
             found.append((first + float(ds), sides[0] + share * (sides[1] - sides[0])))
@@ -144,15 +139,16 @@ def _repeats(element: ET.Element, s: float, t: float) -> list[tuple[float, float
 
 def _path(element: ET.Element, line: ReferenceLine) -> Float[ndarray, "n 4"]:
     """x, y, z and heading along a long object."""
-    s, t, length = _number(element, "s"), _number(element, "t"), max(_number(element, "length"), 0.2)
+    s, t, length = number_in(element, "s"), number_in(element, "t"), max(number_in(element, "length"), 0.2)
     repeat = element.find("repeat")
     if repeat is not None:
-        first, reach = _number(repeat, "s", s), _number(repeat, "length")
-        sides = (_number(repeat, "tStart", t), _number(repeat, "tEnd", t))
+        first, reach = number_in(repeat, "s", s), number_in(repeat, "length")
+        sides = (number_in(repeat, "tStart", t), number_in(repeat, "tEnd", t))
     else:
-        turn = _number(element, "hdg")
+        turn = number_in(element, "hdg")
         first, reach = s - length / 2 * abs(math.cos(turn)), length * abs(math.cos(turn))
-        sides = (t - length / 2 * math.sin(turn), t + length / 2 * math.sin(turn))
+        shift = length / 2 * math.sin(turn) * math.copysign(1, math.cos(turn))
+        sides = (t - shift, t + shift)
     shares = np.linspace(0, 1, max(2, int(max(reach, length) / 2) + 1))
     return np.array([line.at(first + q * reach, sides[0] + q * (sides[1] - sides[0])) for q in shares])
 
@@ -160,14 +156,14 @@ def _path(element: ET.Element, line: ReferenceLine) -> Float[ndarray, "n 4"]:
 def _barrier(element: ET.Element, line: ReferenceLine, kind: str, table: MaterialTable) -> Mesh:
     """A guard rail, a concrete barrier, a railing or a wall along its path."""
     path = _path(element, line)
-    height = _number(element, "height")
-    inward = -1.0 if _number(element, "t") > 0 else 1.0
+    height = number_in(element, "height")
+    inward = -1.0 if number_in(element, "t") > 0 else 1.0
     if "guardrail" in kind or "railing" in kind or "fence" in kind:
         beam = swept(path, [(inward * x, z) for x, z in _BEAM], table.number("rail"))
         posts = [_post(point, inward, table.number("rail")) for point in path[:: max(1, int(RAIL_STEP / 2))]]
         return joined([beam, *posts])
     if "wall" in kind:
-        half, top = max(_number(element, "width", 0.3), 0.1) / 2, height or 2.0
+        half, top = max(number_in(element, "width", 0.3), 0.1) / 2, height or 2.0
         return swept(path, ((half, 0.0), (half, top), (-half, top), (-half, 0.0)), table.number("wall"), ends=True)
     scale = (height or 0.81) / 0.81
     return swept(path, [(x, z * scale) for x, z in _JERSEY], table.number("wall"), ends=True)
@@ -205,10 +201,10 @@ def swept(
 
 def _building(element: ET.Element, line: ReferenceLine, table: MaterialTable) -> Mesh:
     """A plain block of the stated size."""
-    x, y, z, heading = line.at(_number(element, "s"), _number(element, "t"))
-    length, width = (max(_number(element, name), 4.0) for name in ("length", "width"))
-    height = max(_number(element, "height"), 3.0)
-    turn = heading + _number(element, "hdg")
+    x, y, z, heading = line.at(number_in(element, "s"), number_in(element, "t"))
+    length, width = (max(number_in(element, name), 4.0) for name in ("length", "width"))
+    height = max(number_in(element, "height"), 3.0)
+    turn = heading + number_in(element, "hdg")
     along = np.array([math.cos(turn), math.sin(turn)]) * length / 2
     path = np.array([(x - along[0], y - along[1], z - 0.5, turn), (x + along[0], y + along[1], z - 0.5, turn)])
     outline = ((width / 2, 0.0), (width / 2, height), (-width / 2, height), (-width / 2, 0.0))

@@ -18,6 +18,7 @@ from numpy import ndarray
 from scenarios.render.geometry import Mesh, joined, mesh
 from scenarios.render.materials import MaterialTable
 from scenarios.render.models.lettering import THICK, text_strokes
+from scenarios.render.opendrive_number import number_in
 from scenarios.render.reference_line import ReferenceLine
 
 LEVEL = 0.011
@@ -66,7 +67,7 @@ class Spot:
 def painted(element: ET.Element, spot: Spot, table: MaterialTable) -> Mesh | None:
     """The paint of an `<object>`, renderer axes; None if it is none."""
     kind = " ".join(element.get(key, "") for key in ("type", "subtype", "name")).lower()
-    length, width = (float(element.get(name, "0")) for name in ("length", "width"))
+    length, width = (number_in(element, name) for name in ("length", "width"))
     corners = _outline(element)
     polygons: list[Float[ndarray, "_ 2"]] = []
     if "crosswalk" in kind:
@@ -90,7 +91,7 @@ def painted(element: ET.Element, spot: Spot, table: MaterialTable) -> Mesh | Non
 
 def _outline(element: ET.Element) -> Float[ndarray, "n 2"]:
     """Corners of an object's `<outline>` in its own axes [m]; none where it has no outline."""
-    found = [(float(c.get("u", "0")), float(c.get("v", "0"))) for c in element.iter("cornerLocal")]
+    found = [(number_in(c, "u"), number_in(c, "v")) for c in element.iter("cornerLocal")]
     if len(found) > 2 and math.dist(found[0], found[-1]) < 1e-3:
         found.pop()
     return np.array(found, float).reshape(-1, 2)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scenarios.render.opendrive_number import number_in
+
 Place = tuple[float, float, float, float]
 """x, y, z [m] and heading [rad] in OpenDRIVE's axes."""
 
@@ -25,8 +27,8 @@ class ReferenceLine:
     @classmethod
     def of(cls, road: ET.Element) -> ReferenceLine:
         """Read a road's line."""
-        geometries = sorted(road.findall("planView/geometry"), key=lambda one: _value(one, "s"))
-        elevations = sorted(road.findall("elevationProfile/elevation"), key=lambda one: _value(one, "s"))
+        geometries = sorted(road.findall("planView/geometry"), key=lambda one: number_in(one, "s"))
+        elevations = sorted(road.findall("elevationProfile/elevation"), key=lambda one: number_in(one, "s"))
         return cls(tuple(geometries), tuple(elevations))
 
     def at(self, s: float, t: float = 0.0) -> Place:
@@ -36,42 +38,40 @@ class ReferenceLine:
 
     def height(self, s: float) -> float:
         """Elevation at s [m]."""
-        part = next((one for one in reversed(self.elevations) if _value(one, "s") <= s + 1e-9), None)
+        part = next((one for one in reversed(self.elevations) if number_in(one, "s") <= s + 1e-9), None)
         if part is None:
             return 0.0
-        ds = s - _value(part, "s")
-        return sum(_value(part, name) * ds**power for power, name in enumerate("abcd"))
+        ds = s - number_in(part, "s")
+        return sum(number_in(part, name) * ds**power for power, name in enumerate("abcd"))
 
     def _plan(self, s: float) -> tuple[float, float, float]:
-        part = next((one for one in reversed(self.geometries) if _value(one, "s") <= s + 1e-9), self.geometries[0])
-        length, shape = _value(part, "length"), next(iter(part), None)
-        ds = min(max(s - _value(part, "s"), 0.0), length)
+        if not self.geometries:
+            return 0.0, 0.0, 0.0
+        part = next((one for one in reversed(self.geometries) if number_in(one, "s") <= s + 1e-9), self.geometries[0])
+        length, shape = number_in(part, "length"), next(iter(part), None)
+        ds = min(max(s - number_in(part, "s"), 0.0), length)
         u, v, turn = (ds, 0.0, 0.0) if shape is None else _local(shape, ds, length)
-        heading = _value(part, "hdg")
+        heading = number_in(part, "hdg")
         c, d = math.cos(heading), math.sin(heading)
-        return _value(part, "x") + c * u - d * v, _value(part, "y") + d * u + c * v, heading + turn
+        return number_in(part, "x") + c * u - d * v, number_in(part, "y") + d * u + c * v, heading + turn
 
 
 def _local(shape: ET.Element, ds: float, length: float) -> tuple[float, float, float]:
     """Place and heading `ds` metres along a geometry, in its own axes."""
     if shape.tag in {"arc", "spiral"}:
-        first = _value(shape, "curvature") if shape.tag == "arc" else _value(shape, "curvStart")
-        last = first if shape.tag == "arc" else _value(shape, "curvEnd")
+        first = number_in(shape, "curvature") if shape.tag == "arc" else number_in(shape, "curvStart")
+        last = first if shape.tag == "arc" else number_in(shape, "curvEnd")
         along = np.linspace(0.0, ds, 65)
         turn = first * along + (last - first) / max(length, 1e-9) * along**2 / 2
         step = ds / (len(along) - 1)
         u, v = (float((f[1:] + f[:-1]).sum() * step / 2) for f in (np.cos(turn), np.sin(turn)))
         return u, v, float(turn[-1])
     if shape.tag == "poly3":
-        a, b, c, d = (_value(shape, name) for name in "abcd")
+        a, b, c, d = (number_in(shape, name) for name in "abcd")
         return ds, a + b * ds + c * ds**2 + d * ds**3, math.atan(b + 2 * c * ds + 3 * d * ds**2)
     if shape.tag == "paramPoly3":
         p = ds if shape.get("pRange") == "arcLength" else ds / max(length, 1e-9)
         powers, slopes = np.array([1, p, p**2, p**3]), np.array([0, 1, 2 * p, 3 * p**2])
-        across, up = (np.array([_value(shape, name + axis) for name in "abcd"]) for axis in "UV")
+        across, up = (np.array([number_in(shape, name + axis) for name in "abcd"]) for axis in "UV")
         return float(across @ powers), float(up @ powers), math.atan2(float(up @ slopes), float(across @ slopes))
     return ds, 0.0, 0.0
-
-
-def _value(element: ET.Element, name: str) -> float:
-    return float(element.get(name, "0"))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 
+from scenarios.render.opendrive_number import number_in
+
 DASH, GAP = 3.0, 6.0
 """Length of a broken line's strokes and of the gaps between them [m] (German RMS 1: 3 m and 6 m inside towns, 4 and 8
 outside; CARLA's towns are painted 3 and 6 to 9)."""
@@ -90,26 +92,19 @@ def road_marks(lane: ET.Element, section_start: float, outward: int, *, middle: 
 def _mark(element: ET.Element, section_start: float, outward: int, order: int) -> RoadMark:
     kind = " ".join(element.get("type", "none").split())
     color = element.get("color", "standard")
-    width = _number(element, "width", 0.0)
+    width = number_in(element, "width", 0.0)
     width = width if width > 0.01 else WIDTH
     lines = [_stroke(line, width, outward) for line in element.findall("type/line")]
     stated = tuple(line for line in lines if line is not None) if kind in _PATTERNS else ()
     usual = tuple(replace(stroke, offset=order * stroke.offset) for stroke in strokes(kind, width))
-    s = section_start + _number(element, "sOffset", 0.0)
+    s = section_start + number_in(element, "sOffset", 0.0)
     return RoadMark(s, kind, color if color in COLORS else "white", width, stated or usual)
 
 
 def _stroke(line: ET.Element, width: float, outward: int) -> Stroke | None:
-    length, space = _number(line, "length", 0.0), _number(line, "space", 0.0)
+    length, space = number_in(line, "length", 0.0), number_in(line, "space", 0.0)
     if length <= 0:
         return None
-    own = _number(line, "width", 0.0)
-    offset = outward * _number(line, "tOffset", 0.0)
-    return Stroke(offset, length, max(space, 0.0), _number(line, "sOffset", 0.0), own if own > 0.01 else width)
-
-
-def _number(element: ET.Element, name: str, default: float) -> float:
-    try:
-        return float(element.get(name, ""))
-    except ValueError:
-        return default
+    own = number_in(line, "width", 0.0)
+    offset = outward * number_in(line, "tOffset", 0.0)
+    return Stroke(offset, length, max(space, 0.0), number_in(line, "sOffset", 0.0), own if own > 0.01 else width)

@@ -24,6 +24,8 @@ SHORTEST = 0.05
 NARROWEST = 0.05
 PAINT_HEIGHT = 0.006
 STUD_SPACING = 1.2
+SHORTEST_PERIOD = 0.1
+"""Dashes and gaps shorter than this together are drawn as if they were this long [m]."""
 DRIVABLE = frozenset({"driving", "parking", "bidirectional", "entry", "exit", "onRamp", "offRamp", "stop", "biking"})
 RAISED = {"sidewalk": 0.14, "curb": 0.14, "median": 0.12}
 ROAD_SHIFT = 17.3
@@ -256,7 +258,7 @@ def pieces(span: tuple[float, float], stroke: Stroke, samples: Float[ndarray, "n
     """Places along the road of each painted dash of a stroke within a span of s."""
     if stroke.space <= 0:
         return [_between(span, samples)]
-    period = stroke.length + stroke.space
+    period = max(stroke.length + stroke.space, SHORTEST_PERIOD)
     origin = 0.0 if stroke.start is None else span[0] + stroke.start
     numbers = range(int(np.floor((span[0] - origin) / period)), int((span[1] - origin) / period) + 1)
     dashes = [(origin + i * period, origin + i * period + stroke.length) for i in numbers]

@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from scenarios.render.geometry import Mesh, mesh
 from scenarios.render.materials import MaterialTable
+from scenarios.render.opendrive_number import number_in
 from scenarios.render.roads import RAISED, Lane, strip
 
 BRIDGE_FROM = 2.5
@@ -95,8 +96,8 @@ def _spans(opendrive: str, kind: str) -> dict[int, list[tuple[float, float]]]:
     found: dict[int, list[tuple[float, float]]] = {}
     for road in ET.fromstring(opendrive).iter("road"):  # noqa: S314  (maps are the user's own files)
         for one in road.iter(kind):
-            start = float(one.get("s", "0"))
-            found.setdefault(int(road.get("id", "0")), []).append((start, start + float(one.get("length", "0"))))
+            start = number_in(one, "s")
+            found.setdefault(int(road.get("id", "0")), []).append((start, start + number_in(one, "length")))
     return found
 
 
@@ -112,14 +113,25 @@ def structure_meshes(edges: list[Edge], table: MaterialTable) -> list[Mesh]:
         for edge in (first, second):
             for a, b in stretches(edge.bridge & ~edge.tunnel):
                 meshes += _parapet(edge, a, b, table)
-        both = first.tunnel & second.tunnel if len(first.points) == len(second.points) else np.zeros(0, bool)
+        second = _sampled_as(second, first)  # noqa: PLW2901
+        both = first.tunnel & second.tunnel
         for a, b in stretches(both):
             meshes += _tube(first, second, a, b, table)
-        deck = first.bridge & second.bridge if len(first.points) == len(second.points) else np.zeros(0, bool)
+        deck = first.bridge & second.bridge
         for a, b in stretches(deck):
             low = [edge.points[a:b] + edge.away[a:b] * 0.4 - [0, 0, DECK] for edge in (first, second)]
             meshes.append(_facing(strip(low[0], low[1], table.number("bridge"))))
     return meshes
+
+
+def _sampled_as(edge: Edge, other: Edge) -> Edge:
+    """An edge with its points at the same s as another's of its road."""
+    if len(edge.points) == len(other.points):
+        return edge
+    here, there = edge.lane.s, other.lane.s
+    points, away = (np.column_stack([np.interp(there, here, c) for c in v.T]) for v in (edge.points, edge.away))
+    bridge, tunnel = (np.interp(there, here, flags.astype(float)) > 0.5 for flags in (edge.bridge, edge.tunnel))
+    return Edge(edge.lane, points, away, bridge, tunnel)
 
 
 def stretches(flags: Bool[ndarray, "n"]) -> list[tuple[int, int]]:
@@ -186,8 +198,7 @@ def tunnel_lamps(edges: list[Edge]) -> Float[ndarray, "n 3"]:
     """Places of lamps in tunnels, renderer axes [m]."""
     places = [np.zeros((0, 3))]
     for first, second in zip(edges[::2], edges[1::2], strict=True):
-        if len(first.points) != len(second.points):
-            continue
+        second = _sampled_as(second, first)  # noqa: PLW2901
         for a, b in stretches(first.tunnel & second.tunnel):
             middle = (first.points[a:b] + second.points[a:b]) / 2 + [0, 0, TUNNEL_HEIGHT - 0.3]
             places.append(middle[:: max(1, round(LAMP_SPACING / 1.5))])

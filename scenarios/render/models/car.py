@@ -41,7 +41,7 @@ def car(
     half_width = max(0.87 * extent[1], min(extent[1] - 0.06, 0.9)) if extent[1] < 1.25 else extent[1] - 0.03
     rise = 0.0 if livery is None else livery.rise
     shape = BodyShape(profile, 2 * extent[0], half_width, 2 * extent[2] - rise)
-    is_tall = RAILED_FROM <= profile.wheel and shape.length < LONGEST_CAR
+    is_tall = profile.wheel >= RAILED_FROM and shape.length < LONGEST_CAR
     clad = is_tall and rng.random() < CLAD
     parts = _shell(shape, paint, clad=clad) + cabin_parts(shape, paint) + face_parts(shape, rng)
     parts += [_seams(shape), _underbody(shape), _plates(shape)]
