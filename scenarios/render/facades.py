@@ -48,28 +48,28 @@ class _Walls:
         c, s = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
         turn = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], float)
         for material, found in other.quads.items():
-            self.add(material, (np.concatenate(found) + [out, 0, 0]) @ turn)
+            self.add(material, (np.concatenate(found) + np.array([out, 0.0, 0.0])) @ turn)
 
     def mesh(self) -> Mesh:
         meshes = []
         for material, found in self.quads.items():
             points = np.concatenate(found).reshape(-1, 3)
             start = np.arange(0, len(points), 4)[:, None]
-            faces = np.concatenate([start + [0, 1, 2], start + [0, 2, 3]])
-            meshes.append(mesh(points, faces, material, flat=True))
+            faces = np.concatenate([start + np.array([0, 1, 2]), start + np.array([0, 2, 3])])
+            meshes.append(mesh(points, faces, material))
         return joined(meshes)
 
 
-def house(
-    wide: float, deep: float, high: float, storeys: int, table: MaterialTable, rng: np.random.Generator
-) -> Mesh:
+def house(wide: float, deep: float, high: float, storeys: int, table: MaterialTable, rng: np.random.Generator) -> Mesh:
     """Build a house about its middle at z = 0; `wide` is its front along y, `high` the height of its eaves [m]."""
     is_block, is_brick = storeys >= FLAT_FROM, bool(rng.random() < 0.3)
     wall = table.number("brick" if is_brick else "plaster", _drawn(BRICKS if is_brick else PLASTERS, rng))
     trim = table.number("frame", _drawn(TRIMS[:2] if is_brick else TRIMS, rng))
     walls = _Walls()
     walls.add(wall, _box((-deep / 2, -wide / 2, -1.5), (deep / 2, wide / 2, high))[:4])
-    walls.add(table.number("wall"), _box((-deep / 2 - 0.03, -wide / 2 - 0.03, -1.5), (deep / 2 + 0.03, wide / 2 + 0.03, 0.35)))
+    walls.add(
+        table.number("wall"), _box((-deep / 2 - 0.03, -wide / 2 - 0.03, -1.5), (deep / 2 + 0.03, wide / 2 + 0.03, 0.35))
+    )
     kinds = (rng.random(), rng.random())
     for quarter, (across, out) in enumerate(((wide, deep), (deep, wide), (wide, deep), (deep, wide))):
         side = _Walls()
@@ -146,9 +146,7 @@ def _shutters(side: _Walls, y: float, low: float, width: float, height: float, m
         side.add(material, _box((0.0, near, low - 0.04), (0.045, far, low + height + 0.04)))
 
 
-def _door(
-    side: _Walls, y: float, high: float, trim: int, table: MaterialTable, rng: np.random.Generator
-) -> None:
+def _door(side: _Walls, y: float, high: float, trim: int, table: MaterialTable, rng: np.random.Generator) -> None:
     """A door leaf with a light, its frame, canopy and step."""
     a, b = y - 0.52, y + 0.52
     side.add(table.number("door", _drawn(DOORS, rng)), _facing(a, b, 0.18, high, 0.02))
@@ -171,7 +169,12 @@ def _flat_roof(walls: _Walls, wide: float, deep: float, high: float, trim: int, 
     """A parapet with its coping, and the house over the lift."""
     x, y = deep / 2, wide / 2
     walls.add(table.number("roof", ROOFS[2]), _box((-x, -y, high - 0.1), (x, y, high + 0.05)))
-    for low, far in (((x - 0.25, -y), (x, y)), ((-x, -y), (-x + 0.25, y)), ((-x, y - 0.25), (x, y)), ((-x, -y), (x, -y + 0.25))):
+    for low, far in (
+        ((x - 0.25, -y), (x, y)),
+        ((-x, -y), (-x + 0.25, y)),
+        ((-x, y - 0.25), (x, y)),
+        ((-x, -y), (x, -y + 0.25)),
+    ):
         walls.add(trim, _box((low[0] - 0.06, low[1] - 0.06, high + 0.45), (far[0] + 0.06, far[1] + 0.06, high + 0.53)))
         walls.add(table.number("plaster", PLASTERS[3]), _box((*low, high), (*far, high + 0.45)))
     walls.add(table.number("plaster", PLASTERS[3]), _box((-1.5, 0.1 * wide, high), (1.5, 0.1 * wide + 3.2, high + 2.4)))
@@ -199,12 +202,15 @@ def _gable_roof(
         ends = [np.stack([slope[i], slope[j], slope[j] + up, slope[i] + up]) for i, j in ((0, 1), (1, 2), (3, 0))]
         walls.add(trim, np.stack(ends))
         gable = np.array([(-deep / 2, 0, high), (deep / 2, 0, high), (0, 0, ridge), (0, 0, ridge)])
-        walls.add(wall, (gable + [0, sign * wide / 2, 0])[None])
+        walls.add(wall, (gable + np.array([0.0, sign * wide / 2, 0.0]))[None])
         gutter = sorted((sign * x, sign * (x + 0.13)))
         walls.add(table.number("metal"), _box((gutter[0], -y, foot - 0.02), (gutter[1], y, foot + 0.11)))
         corner = (sign * (deep / 2 + 0.02), wide / 2 - 0.25)
         ends_of_pipe = sorted((corner[0], corner[0] + sign * 0.09))
-        walls.add(table.number("metal"), _box((ends_of_pipe[0], corner[1], 0.0), (ends_of_pipe[1], corner[1] + 0.09, foot + 0.1)))
+        walls.add(
+            table.number("metal"),
+            _box((ends_of_pipe[0], corner[1], 0.0), (ends_of_pipe[1], corner[1] + 0.09, foot + 0.1)),
+        )
     for _ in range(int(rng.integers(1, 3))):
         at = np.array([rng.uniform(-0.12, 0.12) * deep, rng.uniform(-0.38, 0.38) * wide, 0.0])
         walls.add(table.number("brick", BRICKS[0]), _box((-0.35, -0.45, high), (0.35, 0.45, ridge + 0.75)) + at)

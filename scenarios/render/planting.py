@@ -107,7 +107,9 @@ def _clump(broad: str, table: MaterialTable, rng: np.random.Generator) -> Mesh:
         kind = "conifer" if rng.random() < 0.66 else broad
         place = np.array([radius * np.cos(turn), radius * np.sin(turn), -0.3])
         size = rng.uniform(0.65, 1.15)
-        trees.append(moved(_mesh(tree(kind, k % VARIANTS, far=True), table), _upright(place, rng.uniform(0, 2 * np.pi), size)))
+        trees.append(
+            moved(_mesh(tree(kind, k % VARIANTS, far=True), table), _upright(place, rng.uniform(0, 2 * np.pi), size))
+        )
     return joined(trees)
 
 

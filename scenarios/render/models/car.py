@@ -41,7 +41,7 @@ def car(
     half_width = max(0.87 * extent[1], min(extent[1] - 0.06, 0.9)) if extent[1] < 1.25 else extent[1] - 0.03
     rise = 0.0 if livery is None else livery.rise
     shape = BodyShape(profile, 2 * extent[0], half_width, 2 * extent[2] - rise)
-    is_tall = RAILED_FROM <= profile.wheel and shape.length < LONGEST_CAR
+    is_tall = profile.wheel >= RAILED_FROM and shape.length < LONGEST_CAR
     clad = is_tall and rng.random() < CLAD
     parts = _shell(shape, paint, clad=clad) + cabin_parts(shape, paint) + face_parts(shape, rng)
     parts += [_seams(shape), _underbody(shape), _plates(shape)]
@@ -60,7 +60,7 @@ def _shell(shape: BodyShape, paint: Color, *, clad: bool) -> list[Part]:
     left = shape.side
     ring = np.concatenate([left, left[:, ::-1] * (1.0, -1.0, 1.0)], axis=1)
     painted = np.ones((len(ROWS) - 1, ring.shape[1]), dtype=bool)
-    painted[:CLAD_ROWS if clad else 1] = False
+    painted[: CLAD_ROWS if clad else 1] = False
     parts = [
         shapes.part("shell_body", shapes.grid_cells(ring, painted), "body", smooth=shape.profile.smooth, color=paint),
         shapes.part("shell_plastic", shapes.grid_cells(ring, ~painted), "plastic", smooth=False),
