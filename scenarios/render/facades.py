@@ -30,6 +30,8 @@ ROOFS: tuple[Color, ...] = ((0.14, 0.05, 0.032), (0.09, 0.038, 0.028), (0.04, 0.
 TRIMS: tuple[Color, ...] = ((0.66, 0.66, 0.64), (0.60, 0.58, 0.53), (0.11, 0.10, 0.09), (0.17, 0.13, 0.09))
 DOORS: tuple[Color, ...] = ((0.10, 0.05, 0.03), (0.03, 0.07, 0.05), (0.16, 0.03, 0.025), (0.05, 0.06, 0.09),
                             (0.35, 0.34, 0.32))  # fmt: skip
+BEHIND = 2
+"""Quarter turns from the front to the back."""
 ROOMS: tuple[Color, ...] = ((0.012, 0.014, 0.017), (0.02, 0.022, 0.025), (0.05, 0.046, 0.04), (0.22, 0.21, 0.19))
 """What is seen through a window: dark rooms, a lighter one, a curtain."""
 
@@ -48,15 +50,15 @@ class _Walls:
         c, s = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter]
         turn = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]], float)
         for material, found in other.quads.items():
-            self.add(material, (np.concatenate(found) + [out, 0, 0]) @ turn)
+            self.add(material, (np.concatenate(found) + np.array([out, 0.0, 0.0])) @ turn)
 
     def mesh(self) -> Mesh:
         meshes = []
         for material, found in self.quads.items():
             points = np.concatenate(found).reshape(-1, 3)
             start = np.arange(0, len(points), 4)[:, None]
-            faces = np.concatenate([start + [0, 1, 2], start + [0, 2, 3]])
-            meshes.append(mesh(points, faces, material, flat=True))
+            faces = np.concatenate([start + np.array([0, 1, 2]), start + np.array([0, 2, 3])])
+            meshes.append(mesh(points, faces, material))
         return joined(meshes)
 
 
@@ -107,10 +109,10 @@ def _side(
             if floor == 0 and quarter == 0 and bay == bays // 2:
                 _door(side, float(y), min(2.15, 0.8 * rise), trim, table, rng)
             elif floor == 0 and is_shop:
-                _window(side, float(y), 0.4, 0.88 * across / bays, 0.68 * rise, trim, 1, table, rng)
+                _window(side, float(y), 0.4, 0.88 * across / bays, 0.68 * rise, trim, quarter, table, rng)
             else:
-                _window(side, float(y), low, width, height, trim, 1 + int(width > 1.2), table, rng)
-                if storeys < FLAT_FROM and kinds[1] < 0.3:
+                _window(side, float(y), low, width, height, trim, quarter, table, rng)
+                if storeys < FLAT_FROM and kinds[1] < 0.3 and quarter == 0:
                     _shutters(side, float(y), low, width, height, table.number("door", DOORS[int(kinds[1] * 16) % 5]))
             if storeys >= FLAT_FROM and quarter == 0 and floor > 0 and kinds[1] > 0.35 and bay % 3 == 1:
                 _balcony(side, float(y), floor * rise, trim, table)
@@ -126,24 +128,28 @@ def _window(
     width: float,
     height: float,
     trim: int,
-    mullions: int,
+    quarter: int,
     table: MaterialTable,
     rng: np.random.Generator,
 ) -> None:
-    """A pane of glass deep in its frame, with mullions and a sill."""
+    """A pane of glass deep in its frame, with mullions and a sill; only the front has its frames in relief."""
     a, b, top = y - width / 2, y + width / 2, low + height
-    side.add(table.number("glazing", _drawn(ROOMS, rng)), _facing(a, b, low, top, 0.012))
-    side.add(trim, _ring(a, b, low, top, 0.07, 0.07))
-    for k in range(1, mullions + 1) if width < 2.2 else range(1, 4):
-        at = a + width * k / (mullions + 1 if width < 2.2 else 4)
-        side.add(trim, _facing(at - 0.03, at + 0.03, low, top, 0.04))
-    side.add(table.number("wall"), _box((0.0, a - 0.14, low - 0.13), (0.16, b + 0.14, low - 0.07)))
+    is_front = quarter == 0
+    side.add(table.number("glazing", _drawn(ROOMS, rng)), _facing(a, b, low, top, 0.012 if is_front else 0.03))
+    side.add(trim, _ring(a, b, low, top, 0.07, 0.07) if is_front
+             else _facing(a - 0.07, b + 0.07, low - 0.07, top + 0.07, 0.015))  # fmt: skip
+    if quarter == BEHIND:
+        return
+    panes = 1 + max(1, round(width / 0.75)) if is_front else 2
+    for at in a + width * np.arange(1, panes) / panes:
+        side.add(trim, _facing(float(at) - 0.03, float(at) + 0.03, low, top, 0.04))
+    side.add(table.number("wall"), _box((0.0, a - 0.14, low - 0.13), (0.16, b + 0.14, low - 0.07))[[0, 4, 5]])
 
 
 def _shutters(side: _Walls, y: float, low: float, width: float, height: float, material: int) -> None:
     for sign in (-1, 1):
         near, far = sorted((y + sign * (width / 2 + 0.1), y + sign * width))
-        side.add(material, _box((0.0, near, low - 0.04), (0.045, far, low + height + 0.04)))
+        side.add(material, _box((0.0, near, low - 0.04), (0.045, far, low + height + 0.04))[[0, 2, 3]])
 
 
 def _door(side: _Walls, y: float, high: float, trim: int, table: MaterialTable, rng: np.random.Generator) -> None:
@@ -202,7 +208,7 @@ def _gable_roof(
         ends = [np.stack([slope[i], slope[j], slope[j] + up, slope[i] + up]) for i, j in ((0, 1), (1, 2), (3, 0))]
         walls.add(trim, np.stack(ends))
         gable = np.array([(-deep / 2, 0, high), (deep / 2, 0, high), (0, 0, ridge), (0, 0, ridge)])
-        walls.add(wall, (gable + [0, sign * wide / 2, 0])[None])
+        walls.add(wall, (gable + np.array([0.0, sign * wide / 2, 0.0]))[None])
         gutter = sorted((sign * x, sign * (x + 0.13)))
         walls.add(table.number("metal"), _box((gutter[0], -y, foot - 0.02), (gutter[1], y, foot + 0.11)))
         corner = (sign * (deep / 2 + 0.02), wide / 2 - 0.25)

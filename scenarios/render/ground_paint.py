@@ -1,6 +1,6 @@
 """What OpenDRIVE's `<objects>` paint on the road: crosswalks, stop lines, arrows, words, hatched areas.
 
-Crosswalk bars are 0.5 m wide with gaps of 0.5 m, as German sign 293 has them.
+Crosswalk bars are 0.5 m wide with gaps of 0.5 m, as on Austrian crossings (strassenbedarf.at, "Schutzwege").
 """
 
 from __future__ import annotations

@@ -206,6 +206,8 @@ def _clipped(triangle: Float[ndarray, "3 3"]) -> Float[ndarray, "k 3 3"]:
 
 FINE = 5
 """A silhouette is drawn this much finer than the picture, for OpenCV fills every pixel that an edge touches."""
+SMALL = 64
+"""Silhouettes up to this size [px] are drawn three times as fine again: their edge is a large share of them."""
 
 
 def _filled(camera: Camera, polygons: Float[ndarray, "m 3 2"]) -> Bool[ndarray, "rows columns"]:
@@ -213,10 +215,11 @@ def _filled(camera: Camera, polygons: Float[ndarray, "m 3 2"]) -> Bool[ndarray, 
     size = np.array([camera.width, camera.height])
     low = np.clip(np.floor(polygons.min((0, 1))), 0, size - 1).astype(int)
     high = np.clip(np.ceil(polygons.max((0, 1))), low + 1, size).astype(int)
-    width, height = (high - low) * FINE
+    fine = FINE if (high - low).max() > SMALL else 3 * FINE
+    width, height = (high - low) * fine
     mask = np.zeros((height, width), np.uint8)
-    limit = 8 * FINE * int(size.max())
-    fixed = np.round((np.clip((polygons - low) * FINE, -limit, limit) - 0.5) * 16).astype(np.int32)
+    limit = 8 * fine * int(size.max())
+    fixed = np.round((np.clip((polygons - low) * fine, -limit, limit) - 0.5) * 16).astype(np.int32)
     for triangle in fixed:
         cv2.fillConvexPoly(mask, triangle, 1, lineType=cv2.LINE_8, shift=4)
-    return mask[FINE // 2 :: FINE, FINE // 2 :: FINE] > 0
+    return mask[fine // 2 :: fine, fine // 2 :: fine] > 0

@@ -28,6 +28,8 @@ SHORTEST_PERIOD = 0.1
 """Dashes and gaps shorter than this together are drawn as if they were this long [m]."""
 DRIVABLE = frozenset({"driving", "parking", "bidirectional", "entry", "exit", "onRamp", "offRamp", "stop", "biking"})
 RAISED = {"sidewalk": 0.14, "curb": 0.14, "median": 0.12}
+SUNK = {"road": 0.0, "junction": 0.004, "shoulder": 0.008}
+"""How far surfaces lie below the map's height [m], so that none flickers where lanes of two roads overlap."""
 ROAD_SHIFT = 17.3
 """Shift along the tile from one road's number to the next [m], so that neighbouring roads do not look alike."""
 
@@ -130,9 +132,10 @@ def road_meshes(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
             meshes += _raised(lane, table)
             continue
         name = "shoulder" if not lane.traffic else ("junction" if lane.junction else "road")
+        sunk = np.array([0.0, 0.0, SUNK[name]])
         in_lane = lane.traffic and not lane.junction
         tile = np.concatenate([lane.tile(np.full(len(lane.s), share), lane.s) for share in (0.0, 1.0)])
-        meshes.append(strip(lane.inner, lane.outer, table.number(name), tile if in_lane else None))
+        meshes.append(strip(lane.inner - sunk, lane.outer - sunk, table.number(name), tile if in_lane else None))
     return meshes
 
 
@@ -234,7 +237,7 @@ def _kerb(
 
 
 def _studs(places: Float[ndarray, "n 3"], material: int) -> list[Mesh]:
-    """Round pavement markers of 0.1 m (Botts dots, Caltrans standard plan A20)."""
+    """Round pavement markers, known as Botts dots; 0.1 m wide and 2 cm high by assumption."""
     angle = np.arange(8) / 8 * 2 * np.pi
     ring = np.stack([np.cos(angle), np.sin(angle), 0 * angle], 1)
     one = np.concatenate([ring * 0.05, ring * 0.035 + [0, 0, 0.018], [[0, 0, 0.02]]])

@@ -198,7 +198,7 @@ def _unit(v: Any) -> Any:
 
 
 STEEP = 0.5
-"""Surfaces whose normal rises less than this carry their tile upright, as walls do, and not laid flat over the world."""
+"""Surfaces whose normal rises less than this carry their tile upright, as walls do, not flat."""
 SNOW_ROUGHNESS = 0.9
 ICE_ROUGHNESS = 0.24
 BITUMEN_ROUGHNESS = 0.6

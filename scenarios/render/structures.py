@@ -24,7 +24,7 @@ BRIDGE_FROM = 2.5
 PARAPET, DECK = 1.0, 1.1
 """Height of a parapet and thickness of a deck [m]."""
 TUNNEL_HEIGHT, TUNNEL_WALL = 5.2, 0.6
-"""Clear height over the road's edges and thickness of the walls [m] (German RABT asks for 4.5 m at least)."""
+"""Clear height over the road's edges and thickness of the walls [m]; chosen, no standard."""
 LAMP_SPACING = 12.0
 
 

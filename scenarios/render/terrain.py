@@ -21,6 +21,8 @@ VERGE_FALL = 0.14
 MARGIN = 90.0
 """How far the fine ground reaches beyond the outermost road [m]."""
 FAR = 1800.0
+BESIDE, SUNK = (0.3, 0.8, 1.5, 2.5, 4.0), 0.1
+"""How far beside an edge another lane is looked for, and how far the verge begins below the ground then [m]."""
 CLEARED = 7.0
 """How far from a road that passes under another one the land stays low [m]."""
 
@@ -111,35 +113,41 @@ def _grid(
 
 def verges(lanes: list[Lane], edges: list[Edge], table: MaterialTable) -> list[Mesh]:
     """Bands from the roads' outer edges down to the fields, gravel first and then grass; none on bridges."""
-    meshes = []
+    covered, meshes = Covered(lanes), []
     for edge in edges:
         for a, b in stretches(~edge.bridge & ~edge.tunnel):
-            meshes += _verge(edge.lane, edge.points[a:b], edge.away[a:b], table)
-    return meshes + _behind_corners(lanes, table)
+            meshes += _verge(edge.lane, edge.points[a:b], edge.away[a:b], covered, table)
+    return meshes + _behind_corners(lanes, covered, table)
 
 
-def _behind_corners(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
+def _behind_corners(lanes: list[Lane], covered: Covered, table: MaterialTable) -> list[Mesh]:
     """Bands behind the sidewalks that go round a junction's corners, where no lane lies behind them."""
     raised = [lane for lane in lanes if lane.junction and lane.kind in RAISED]
     if not raised:
         return []
-    covered, meshes = Covered(lanes), []
+    meshes = []
     for lane in raised:
         away = (lane.outer - lane.inner) * [1, 1, 0]
         away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
         free = ~np.any([covered.at(lane.outer + away * step) for step in (0.4, 1.0, 1.8)], axis=0)
         for a, b in stretches(free):
-            meshes += _verge(lane, lane.outer[a:b], away[a:b], table)
+            meshes += _verge(lane, lane.outer[a:b], away[a:b], covered, table)
     return meshes
 
 
-def _verge(lane: Lane, edge: Float[ndarray, "n 3"], away: Float[ndarray, "n 3"], table: MaterialTable) -> list[Mesh]:
-    high = RAISED.get(lane.kind, 0.0)
-    inside = edge - away * 0.02 + [0, 0, high - 0.02]
-    gravel = 0.0 if high else 0.6
+def _verge(
+    lane: Lane, edge: Float[ndarray, "n 3"], away: Float[ndarray, "n 3"], covered: Covered, table: MaterialTable
+) -> list[Mesh]:
+    """The bands beside one stretch; they begin below the ground where another lane lies beside it."""
+    top = RAISED.get(lane.kind, 0.0)
+    beside = np.any([covered.at(edge + away * step) for step in BESIDE], axis=0)
+    high = np.where(beside, -SUNK, top)
+    lift = np.column_stack([0 * high, 0 * high, high])
+    inside = edge - away * 0.02 + lift - [0, 0, 0.02]
+    gravel = 0.0 if top else 0.6
     middle = inside + away * gravel - [0, 0, 0.03]
-    outer = inside + away * (VERGE * 0.8) - [0, 0, VERGE_FALL - 0.03 + high]
-    end = inside + away * (VERGE + 1.2) - [0, 0, VERGE_FALL + 0.3 + high]
-    bands = [] if high else [strip(inside, middle, table.number("gravel"))]
+    outer = inside + away * (VERGE * 0.8) - [0, 0, VERGE_FALL - 0.03] - np.maximum(lift, 0)
+    end = inside + away * (VERGE + 1.2) - [0, 0, VERGE_FALL + 0.3] - np.maximum(lift, 0)
+    bands = [] if top else [strip(inside, middle, table.number("gravel"))]
     grass = table.number("grass")
     return [*bands, strip(middle, outer, grass), strip(outer, end, grass)]

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from scenarios.actor_sizes import EXTENTS, KINDS, WHEELS
+from scenarios.render.models.car_body import BodyShape
+from scenarios.render.models.car_face import patch
+from scenarios.render.models.car_profiles import PROFILES
 from scenarios.render.models.catalog import _model, model_for
 from scenarios.render.models.mesh import MATERIALS, Joint, Model, Part
 from scenarios.render.models.roadside import actor_light, bollard, guide_post, plain_pole, street_lamp, traffic_light
@@ -92,12 +95,51 @@ def test_walkers_stand_about_their_middle_and_are_as_tall_as_the_table_says(name
 def test_scenery_is_sound_and_stands_on_the_ground() -> None:
     for name, model in SCENERY.items():
         check_sound(model)
-        assert model.triangles() <= 1600, name
+        assert model.triangles() <= 3500, name
         low, high = model.bounds()
         assert -0.35 < low[2] < 0.05, name
         assert high[2] > 0.8, name
     with pytest.raises(ValueError, match="not in tuple"):
         tree("lollipop", 0)
+
+
+@pytest.mark.parametrize("kind", ["conifer", "deciduous"])
+def test_trees_of_woods_are_cheap_and_as_large(kind: str) -> None:
+    near, far = tree(kind, 1), tree(kind, 1, far=True)
+    assert far.triangles() < 0.55 * near.triangles()
+    assert np.abs(np.ptp(near.bounds(), axis=0) / np.ptp(far.bounds(), axis=0) - 1).max() < 0.2
+
+
+@pytest.mark.parametrize("end", [1, -1])
+@pytest.mark.parametrize("name", ["vehicle.seat.leon", "vehicle.mercedes.sprinter", "vehicle.nissan.patrol"])
+def test_patches_lie_just_before_the_skin_and_face_out(name: str, end: int) -> None:
+    extent = EXTENTS[name]
+    shape = BodyShape(PROFILES[name], 2 * extent[0], 0.9, 2 * extent[2])
+    skin, lifted = (patch(shape, end, (-0.9, 0.9), (0.2, 0.2), (0.8, 0.8), out) for out in (0.0, 0.01))
+    gap = np.linalg.norm(lifted.vertices - skin.vertices, axis=1)
+    np.testing.assert_allclose(gap, 0.01, atol=1e-6)
+    a, b, c = (lifted.vertices[lifted.faces[:, k]] for k in range(3))
+    assert (end * np.cross(b - a, c - a)[:, 0] > 0).all()
+    assert np.ptp(lifted.vertices[:, 1]) == pytest.approx(2 * 0.9 * 0.9, rel=0.05)
+
+
+def test_cars_of_one_blueprint_have_faces_of_their_own() -> None:
+    faces = [
+        {p.name: len(p.faces) for p in model_for("vehicle.seat.leon", {}, seed).parts if p.name.startswith("face_")}
+        for seed in range(8)
+    ]
+    assert len({tuple(sorted(face.items())) for face in faces}) > 2
+    assert all({"face_headlight", "face_taillight", "face_brakelight", "face_indicator"} <= set(face) for face in faces)
+
+
+def test_people_differ_in_what_they_carry_and_wear() -> None:
+    parts = [{p.name for p in model_for("walker.pedestrian.0001", {}, seed).parts} for seed in range(40)]
+    for name in ("bag", "coat", "skirt"):
+        assert 0 < sum(name in one for one in parts) < 40, name
+    for one in (model_for("walker.pedestrian.0001", {}, seed).parts for seed in range(8)):
+        torso = next(p for p in one if p.name == "torso").vertices
+        hand = next(p for p in one if p.name == "hand_left").vertices
+        assert hand[:, 1].min() > torso[torso[:, 2] < 0.1, 1].max() + 0.02
 
 
 @pytest.mark.parametrize("name", VEHICLES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,16 @@ def test_a_town_gets_houses_and_a_map_that_is_refused_gets_none() -> None:
     assert len(houses) > 100
     assert max(m.vertices[:, 2].max() for m in houses) > 5
     assert building_meshes("<OpenDRIVE/>", land, MaterialTable(), 0) == []
+
+
+def test_superelevation_is_left_out_as_carla_leaves_it_out() -> None:
+    flat = straight_map()
+    profile = '<lateralProfile><superelevation s="0" a="0.05" b="0" c="0" d="0"/></lateralProfile>'
+    tilted = replace(flat, opendrive=flat.opendrive.replace("<lanes>", profile + "<lanes>"))
+    for lane, other in zip(lanes(flat), lanes(tilted), strict=True):
+        np.testing.assert_array_equal(lane.outer, other.outer)
+    rotation = tilted.carla_map().get_waypoint_xodr(1, -1, 50.0).transform.rotation
+    assert rotation.roll == pytest.approx(0.0)
 
 
 def test_points_find_their_lane_and_tile() -> None:

@@ -122,7 +122,8 @@ def patch(shape: BodyShape, end: int, across: Span, low: Span, high: Span, out: 
         shape: the body.
         end: 1 for the nose, -1 for the tail.
         across: where it begins and ends, shares of the half width, positive to the left.
-        low, high: its lower and upper edge at both ends, shares of the height from sill to shoulder there.
+        low: its lower edge at both ends, shares of the height from sill to shoulder there.
+        high: its upper edge, likewise.
         out: distance to the skin [m].
     """
     count = max(3, int(np.ceil((across[1] - across[0]) / 0.12)) + 1)

@@ -152,8 +152,8 @@ def _bag(height: float, looks: Looks) -> list[Part]:
         return [shapes.part("bag", pack, "cloth_b", color=color)]
     if looks.bag == "shoulder":
         bag = shapes.box((0.01 * h, -0.125 * h * b, 0.50 * h), (0.15 * h, 0.045 * h, 0.11 * h))
-        strap = shapes.tube([(0.062 * h, -0.1 * h * b, 0.55 * h), (0.07 * h, 0.0, 0.69 * h), (0.0, 0.075 * h, 0.815 * h)],
-                            [0.009 * h] * 3, 5)  # fmt: skip
+        over = [(0.062 * h, -0.1 * h * b, 0.55 * h), (0.07 * h, 0.0, 0.69 * h), (0.0, 0.075 * h, 0.815 * h)]
+        strap = shapes.tube(over, [0.009 * h] * 3, 5)
         return [shapes.part("bag", shapes.join(bag, strap), "cloth_b", color=color, smooth=False)]
     return []
 

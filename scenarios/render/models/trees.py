@@ -85,7 +85,7 @@ def _conifer(rng: np.random.Generator, *, far: bool) -> Model:
 
 
 def _whorl(rng: np.random.Generator, top: float, reach: float, boughs: int, *, far: bool) -> shapes.Mesh:
-    """Boughs that leave the trunk at one height: each droops, folded along its rib, with twigs hanging on both sides."""
+    """Boughs that leave the trunk at one height: each droops, folded along its rib."""
     turn = (np.arange(boughs) + rng.uniform(-0.35, 0.35, boughs)) / boughs * 2 * math.pi + rng.uniform(0, math.pi)
     long, fall = reach * rng.uniform(0.7, 1.15, boughs), rng.uniform(0.35, 0.6, boughs)
     along = np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1)
