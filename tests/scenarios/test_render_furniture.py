@@ -209,3 +209,32 @@ def test_houses_of_our_own_stand_clear_of_the_lanes_and_of_each_other() -> None:
         assert 3 < np.ptp(house.vertices[:, 2]) < 25
     again = house_meshes(bridged(lanes, town.opendrive, land), land, MaterialTable(), 0)
     assert all(np.array_equal(a.vertices, b.vertices) for a, b in zip(houses, again, strict=True))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '<object type="barrier" id="1" s="20" t="5" hdg="" length="4"/>',
+        '<object type="crosswalk" id="1" s="20" length="" width=""><outline><cornerLocal u="" v="1"/></outline></object>',
+        '<object type="pole" id="1" s="nan" t="inf"/>',
+        '<object type="barrier" id="1" s="20" t="5" length="4"><repeat s="x" length="" tStart="2"/></object>',
+    ],
+)
+def test_numbers_that_say_nothing_do_not_keep_a_map_from_being_drawn(odd: str) -> None:
+    text = straight_road(60.0).replace("</road>", f"<objects>{odd}</objects></road>")
+    world_map = WorldMap("odd", text, Path("odd.xodr"))
+    for one in build_world(world_map, MaterialTable(), 0).standing:
+        assert np.isfinite(one.matrices).all()
+
+
+@pytest.mark.parametrize("heading", [0.4, 2.5, -2.5])
+def test_a_barrier_lies_along_its_heading(heading: float) -> None:
+    """A line through two of its corners: headings half a turn apart are the same barrier."""
+    barrier = (
+        f'<object type="barrier" name="wall" id="1" s="30" t="6" hdg="{heading}" length="8" width="0.2" height="1"/>'
+    )
+    text = straight_road(60.0).replace("</road>", f"<objects>{barrier}</objects></road>")
+    (made,) = furnish(text, MaterialTable()).meshes
+    away = made.vertices[:, :2].astype(float) - made.vertices[:, :2].mean(0)
+    main = np.linalg.svd(away, full_matrices=False)[2][0]
+    assert math.remainder(math.atan2(main[1], main[0]) - heading, math.pi) == pytest.approx(0, abs=0.05)
