@@ -25,7 +25,7 @@ from scenarios.severities import CONDITIONS, SEVERITIES
 OWN_MAPS = ("country_road", "small_town")
 CLEAR_PICTURES = 50
 """Pictures in clear light, of each map."""
-WEATHER_PICTURES = 6
+WEATHER_PICTURES = 4
 """Pictures in each weather and severity, of each map."""
 WEATHER_QUALITY = "preview"
 """Quality of the pictures by weather: at these counts its noise, denoised, is small beside the weather."""
