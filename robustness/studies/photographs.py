@@ -55,9 +55,11 @@ PAIRS: tuple[Pair, ...] = (
         "small_town",
         5,
         "low-sun-dry",
-        {"sun_altitude_angle": 22.0, "cloudiness": 45.0},
+        {"sun_altitude_angle": 14.0, "cloudiness": 45.0},
         12.0,
-        "",
+        "the camera exposes for the road, the photograph's for the sky, so that its street is nearly black "
+        "against a sky full of structure that ours lacks; wires, gantries and the ego bonnet are missing; our"
+        " road mirrors less of a sun this high.",
     ),
     Pair(
         "snow-covered-street",
@@ -66,9 +68,10 @@ PAIRS: tuple[Pair, ...] = (
         "small_town",
         2,
         "overcast-snow",
-        {},
+        {"snow_cover": 1.0, "snow_tracks": 0.25, "snow_packed": 0.4},
         90.0,
-        "",
+        "the photograph's snow is finer, thinner and greyer, with dozens of narrow tracks; ours lies in "
+        "larger flakes and leaves two tracks a lane. Its street is walled in; our trees are fewer.",
     ),
     Pair(
         "snow-on-the-verge",
@@ -77,9 +80,11 @@ PAIRS: tuple[Pair, ...] = (
         "country_road",
         4,
         "overcast-snow",
-        {"snow_tracks": 1.0, "snow_cover": 0.6, "wetness": 30.0},
+        {"snow_tracks": 1.0, "snow_cover": 0.55, "wetness": 30.0},
         90.0,
-        "",
+        "the photograph's carriageway is bare from kerb to kerb: our snow has no cleared carriageway, so some"
+        " stays between the tracks. Its alley of trees, and the brownish grass through thin snow, are ours "
+        "only in part.",
     ),
     Pair(
         "night-road",
@@ -90,7 +95,9 @@ PAIRS: tuple[Pair, ...] = (
         "night",
         {},
         0.0,
-        "",
+        "the photograph is darker and bluer: its lamps light less of the road, and its camera lets the rest "
+        "go black. Ours has no bridge overhead, no reflecting drums and no view of the ego vehicle's "
+        "dashboard.",
     ),
     Pair(
         "wet-night",
@@ -101,7 +108,8 @@ PAIRS: tuple[Pair, ...] = (
         "rain-night",
         {"precipitation": 0.0},
         0.0,
-        "",
+        "the photograph is defocused and flares in coloured stars from a wet windscreen, which ours has only "
+        "as droplets and veil; it shows far more lamps, shop windows and signals, and snow on its left.",
     ),
 )
 

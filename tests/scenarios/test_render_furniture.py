@@ -215,7 +215,7 @@ def test_houses_of_our_own_stand_clear_of_the_lanes_and_of_each_other() -> None:
     "odd",
     [
         '<object type="barrier" id="1" s="20" t="5" hdg="" length="4"/>',
-        '<object type="crosswalk" id="1" s="20" length="" width=""><outline><cornerLocal u="" v="1"/></outline></object>',
+        '<object type="crosswalk" id="1" s="20" length=""><outline><cornerLocal u="" v="1"/></outline></object>',
         '<object type="pole" id="1" s="nan" t="inf"/>',
         '<object type="barrier" id="1" s="20" t="5" length="4"><repeat s="x" length="" tStart="2"/></object>',
     ],
