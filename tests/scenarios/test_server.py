@@ -161,7 +161,11 @@ def test_a_killed_client_leaves_a_server_that_others_can_use(town: ServerProcess
 
 def test_a_script_that_hangs_is_ended_and_tells_where_it_stood(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served, "LIMIT", 3.0)
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ClientHungError, match="in free_run"):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.warns(UserWarning, match="in free_run"),
+        pytest.raises(ClientHungError, match="in free_run"),
+    ):
         spawn(silent.getsockname()[1], "free_run")
 
 
