@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -20,7 +21,10 @@ from perception.errors import WhiteoutError
 MAPS_FOLDER = Path(__file__).parent
 BUNDLED = ("country_road", "small_town")
 
-_PROBE = "import sys, carla; m = carla.Map('probe', sys.stdin.read()); sys.exit(0 if m.get_topology() else 3)"
+_PROBE = """
+import sys, carla
+sys.exit(0 if carla.Map("probe", sys.stdin.buffer.read().decode()).get_topology() else 3)
+"""
 
 
 @dataclass(frozen=True)
@@ -158,9 +162,15 @@ def _check_road(road: ET.Element, path: Path) -> None:
 
 def _check_carla_reads(text: str, path: Path) -> None:
     """Let CARLA's reader try in a child process first, since it aborts on some files instead of raising."""
-    probe = subprocess.run([sys.executable, "-c", _PROBE], input=text, text=True, capture_output=True, check=False)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as given, tempfile.TemporaryFile("w+") as errors:
+        given.write(text)
+        given.seek(0)
+        command = [sys.executable, "-c", _PROBE]
+        probe = subprocess.run(command, stdin=given, stdout=subprocess.DEVNULL, stderr=errors, check=False)
+        errors.seek(0)
+        said = errors.read()
     if probe.returncode:
-        lines = probe.stderr.strip().splitlines() or [f"it ended with code {probe.returncode}"]
+        lines = said.strip().splitlines() or [f"it ended with code {probe.returncode}"]
         reason = "no drivable lane" if probe.returncode == 3 else lines[-1]
         raise WhiteoutError(
             f"map {path} cannot be used by CARLA's map reader ({reason}): check its roads, lanes and links"

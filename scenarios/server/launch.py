@@ -18,6 +18,9 @@ from perception.errors import WhiteoutError
 START_LIMIT = 60.0
 """How long a server may take until it answers [s]."""
 
+LOOK_AGAIN = 0.25
+"""How long one look for its answer lasts [s]: some kernels miss the wake-up of a single long one."""
+
 STOP_LIMIT = 20.0
 """How long it may take to end before it is killed [s]."""
 
@@ -93,7 +96,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], ready: int, log: Path) -
     deadline = time.monotonic() + START_LIMIT
     line = b""
     while not line.endswith(b"\n"):
-        readable, _, _ = select.select([ready], [], [], max(0.0, deadline - time.monotonic()))
+        readable, _, _ = select.select([ready], [], [], LOOK_AGAIN)
+        if not readable and time.monotonic() < deadline:
+            continue
         if not readable:
             raise WhiteoutError(_epitaph(f"the CARLA server was not ready after {START_LIMIT:.0f} s", log))
         part = os.read(ready, 64)

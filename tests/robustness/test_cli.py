@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 
 from robustness.cli import BAD_INPUT, main
+from tests.processes import finished
 
 HEAVY = ("torch", "mitsuba", "carla", "nerfstudio", "cv2", "albumentations")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "robustness.cli", *arguments], capture_output=True, text=True, check=False, timeout=120
-    )
+    return finished([sys.executable, "-m", "robustness.cli", *arguments], timeout=120)
 
 
 def test_help_answers_at_once() -> None:
@@ -39,7 +38,7 @@ def test_packages_load_nothing_heavy() -> None:
     code = (
         "import sys, perception, scenarios, synth, robustness.cli; print([m for m in sys.argv[1:] if m in sys.modules])"
     )
-    answer = subprocess.run([sys.executable, "-c", code, *HEAVY], capture_output=True, text=True, check=True)
+    answer = finished([sys.executable, "-c", code, *HEAVY], timeout=60)
     assert answer.stdout.strip() == "[]"
 
 

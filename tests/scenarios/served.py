@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,8 @@ import time
 import warnings
 from pathlib import Path
 from typing import Any
+
+from tests.processes import finished
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,19 +45,19 @@ def spawn(port: int, script: str, **arguments: Any) -> subprocess.CompletedProce
         ClientHungError: it did not end within LIMIT.
     """
     command = [sys.executable, "-m", "tests.scenarios.carla_scripts", script, str(port), json.dumps(arguments)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            out, err = process.communicate(timeout=LIMIT)
-        except subprocess.TimeoutExpired:
-            native = _native_stacks(process.pid)
-            process.send_signal(signal.SIGUSR1)  # Python's stacks, on its standard error
-            time.sleep(1.0)
-            process.kill()
-            out, err = process.communicate()
-            hung = ClientHungError(f"{script} on port {port}\n{out}\n{err}\n{native}")
-            warnings.warn(str(hung), stacklevel=2)  # a test that is run again and passes shows no error
-            raise hung from None
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+    native: list[str] = []
+
+    def ask(pid: int) -> None:
+        native.append(_native_stacks(pid))
+        os.kill(pid, signal.SIGUSR1)  # Python's stacks, on its standard error
+        time.sleep(1.0)
+
+    try:
+        return finished(command, cwd=ROOT, timeout=LIMIT, on_timeout=ask)
+    except subprocess.TimeoutExpired as late:
+        hung = ClientHungError(f"{script} on port {port}\n{late.output!s}\n{late.stderr!s}\n{native[0]}")
+        warnings.warn(str(hung), stacklevel=2)  # a test that is run again and passes shows no error
+        raise hung from None
 
 
 def _native_stacks(pid: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -21,6 +20,7 @@ from scenarios.play import play
 from scenarios.replay_cli import parse_size
 from scenarios.scenario import load_scenario
 from scenarios.server.launch import ServerProcess, start_server
+from tests.processes import finished
 
 ROAD, ROAD_LINE = 1, 24
 ROOT = Path(__file__).parents[2]
@@ -115,10 +115,7 @@ def test_another_process_plays_the_same_bytes(low_sun: Drive, tmp_path: Path) ->
     """The command of the drive's own card, on a server of its own, also as a film."""
     words = str(low_sun.meta["command"]).replace("DRIVE", str(tmp_path / "again")).split()[2:]
     film = tmp_path / "again.mp4"
-    done = subprocess.run(
-        [*REPLAY, *words, "--video", str(film)], cwd=ROOT, check=False, capture_output=True, text=True, timeout=280
-    )
-
+    done = finished([*REPLAY, *words, "--video", str(film)], cwd=ROOT, timeout=280)
     assert done.returncode == 0, done.stderr
     again = Drive.open(tmp_path / "again")
     assert again.content_hash == low_sun.content_hash
@@ -154,7 +151,7 @@ def test_the_pedestrian_walks_across_the_pictures(server: ServerProcess, tmp_pat
     middles = [(box.xyxy[0] + box.xyxy[2]) / 2 for frame in drive for box in frame.boxes if box.label == "pedestrian"]
     assert len(middles) >= 3
     assert np.all(np.diff(middles) < 0) or np.all(np.diff(middles) > 0)
-    assert min(middles) < 48 < max(middles)
+    assert max(middles) - min(middles) > 30
     assert set(drive[0].masks) == {"semantic", "instance", "depth"}
 
 

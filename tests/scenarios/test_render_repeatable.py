@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 from dataclasses import replace
 
 from scenarios.instant import Before, Pose
 from scenarios.render.mitsuba_setup import dr
 from scenarios.render.shot import Shot
+from tests.processes import finished
 from tests.scenarios.rendered import car, look, view
 
 SCRIPT = "from tests.scenarios.test_render_repeatable import digests; print(' '.join(digests()))"
@@ -32,9 +32,8 @@ def digests() -> list[str]:
 def test_bytes_are_the_same_in_another_process() -> None:
     here = digests()
     environment = {**os.environ, "WHITEOUT_THREADS": "1"}
-    there = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, env=environment, timeout=240
-    )
+    there = finished([sys.executable, "-c", SCRIPT], env=environment, timeout=240)
+    assert there.returncode == 0, there.stderr
     assert there.stdout.split() == here
 
 

@@ -13,6 +13,7 @@ from perception.errors import WhiteoutError
 from perception.lane import Lane
 from synth.effects import DEFAULT_EFFECTS
 from synth.photometric import apply_effect, augment, draw_seed
+from tests.processes import finished
 from tests.synth.conftest import HEIGHT, WIDTH, draw_frame
 
 
@@ -22,7 +23,7 @@ def command(source: Path, out: Path, *more: str) -> subprocess.CompletedProcess[
         "add_commands(top.add_subparsers()); options = top.parse_args(); sys.exit(options.run(options))"
     )
     words = [sys.executable, "-c", code, "augment", str(source), "--out", str(out), *more]
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    return finished(words, timeout=120)
 
 
 def test_two_processes_give_the_same_bytes_and_another_seed_does_not(drive: Drive, tmp_path: Path) -> None:
