@@ -158,11 +158,12 @@ def write(options: argparse.Namespace) -> None:
     in_weather = read_all(harsh, options.models, options.cache, options.workers)
     pictures = options.out.with_suffix("")
     pictures.mkdir(parents=True, exist_ok=True)
+    named = " ".join(Path(one).name for one in options.maps)
     sections = [
         "# The picture: do models that were trained on photographs read it like photographs?",
         "",
-        f"Printed by `make study-picture` (code {code_version('drive')[:12]}). Intervals are 95 per cent; every",
-        "picture shows another place.",
+        f'Printed by `make study-picture MODELS=FOLDER MAPS="{named}" PHOTOS=FOLDER`, code',
+        f"{code_version('drive')[:12]}. Intervals are 95 per cent; every picture shows another place.",
         "",
         f"## 1. Public models in clear light ({CLEAR_PICTURES} pictures a map, `physical`)",
         "",
