@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from perception.camera import Camera
 from scenarios.render.beams import beam
-from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.mitsuba_setup import dr, mi, on_device, opaque, table
 
 STEP = 4
 """Pixels of the picture a grid's pixel is wide."""
@@ -50,8 +50,8 @@ def airlight(
         start: the air before this is clear [m].
     """
     look, distance = _looks(camera, depth)
-    near, thick, asymmetry = (dr.opaque(mi.Float, value) for value in (start, extinction, forward))
-    origin = mi.Point3f(*(dr.opaque(mi.Float, float(v)) for v in camera.position))
+    near, thick, asymmetry = (opaque(mi.Float, value) for value in (start, extinction, forward))
+    origin = mi.Point3f(*(opaque(mi.Float, float(v)) for v in camera.position))
 
     def scattered(row: list[Any]) -> Any:
         apart = mi.Vector3f(mi.Point3f(*row[0:3]) - origin)
@@ -86,8 +86,8 @@ def lit(
 ) -> Float32[ndarray, "height width 3"]:
     """Light that arrives from all lamps at a distance [m] on each look, or at what stands before it: irradiance."""
     look, clear = _looks(camera, depth)
-    apart_at = dr.minimum(clear, dr.opaque(mi.Float, distance))
-    place = mi.Point3f(*(dr.opaque(mi.Float, float(v)) for v in camera.position)) + look * apart_at
+    apart_at = dr.minimum(clear, opaque(mi.Float, distance))
+    place = mi.Point3f(*(opaque(mi.Float, float(v)) for v in camera.position)) + look * apart_at
 
     def arriving(row: list[Any]) -> Any:
         away = mi.Vector3f(place - mi.Point3f(*row[0:3]))
@@ -99,8 +99,8 @@ def lit(
 
 def _summed(lamps: Float[ndarray, "n 11"], width: int, strength: Any) -> Any:
     """Sum over all lamps of their RGB intensity times a strength."""
-    columns = [mi.Float(column) for column in np.ascontiguousarray(lamps.T, dtype=np.float32)]
-    count = dr.opaque(mi.UInt32, len(lamps))
+    columns = [table(column) for column in lamps.T]
+    count = opaque(mi.UInt32, len(lamps))
 
     def add(number: Any, total: Any) -> tuple[Any, Any]:
         row = [dr.gather(mi.Float, column, number) for column in columns]
@@ -118,9 +118,7 @@ def _looks(camera: Camera, depth: Float[ndarray, "height width"]) -> tuple[Any, 
     rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
     distance = np.minimum(depth[rows][:, columns].ravel(), 1e4) / np.maximum(rays[:, 2], 0.05)
     world = (rays @ camera.camera_to_world[:3, :3].T).astype(np.float32)
-    return mi.Vector3f(*(mi.Float(np.ascontiguousarray(axis)) for axis in world.T)), mi.Float(
-        distance.astype(np.float32)
-    )
+    return mi.Vector3f(*(on_device(axis) for axis in world.T)), on_device(distance)
 
 
 def _picture(values: Any, camera: Camera) -> Float32[ndarray, "height width 3"]:

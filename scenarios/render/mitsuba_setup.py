@@ -12,6 +12,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy import ndarray
+
 from perception.errors import WhiteoutError
 
 LLVM_PACKAGE = "karellen-llvm-core"
@@ -67,3 +70,28 @@ mi: Any = importlib.import_module("mitsuba")
 mi.set_variant(variant())
 mi.set_log_level(mi.LogLevel.Error)
 set_threads()
+
+ALIGNMENT = 64
+"""Dr.Jit writes other code for data that do not lie at a multiple of this in memory [bytes]."""
+
+
+_TYPES = {mi.Float: np.float32, mi.UInt32: np.uint32, mi.UInt64: np.uint64, mi.Bool: np.bool_}
+
+
+def on_device(values: ndarray, kind: Any = mi.Float) -> Any:
+    """Numbers as Dr.Jit's `kind` at an even place in memory: no kernel is then compiled again by chance."""
+    flat = np.ascontiguousarray(values, _TYPES[kind]).ravel()
+    room = np.empty(flat.size + ALIGNMENT // flat.itemsize, flat.dtype)
+    start = -room.ctypes.data % ALIGNMENT // flat.itemsize
+    room[start : start + flat.size] = flat
+    return kind(room[start : start + flat.size])
+
+
+def table(values: ndarray) -> Any:
+    """Numbers that kernels look up, at least two of them: Dr.Jit writes other code for a table of one."""
+    return on_device(np.pad(np.asarray(values, np.float32), (0, max(0, 2 - len(values)))))
+
+
+def opaque(kind: Any, value: Any) -> Any:
+    """A number that reaches a kernel as data, as `dr.opaque` gives it, but at an even place."""
+    return on_device(np.array([value]), kind)

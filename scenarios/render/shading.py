@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from scenarios.render.geometry import Buffers
 from scenarios.render.materials import ASPHALT_COLOR, COLUMNS
-from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.mitsuba_setup import dr, mi, opaque
 from scenarios.render.pavement import GRAIN_CONTRAST, SEAL_DARKENS, SEAL_SHOWN
 from scenarios.render.surface import TILES, Tiles
 from scenarios.render.tints import Tints
@@ -115,7 +115,7 @@ class Layers:
 
     def __init__(self, tiles: Tiles, weather: Weather) -> None:
         self.tiles = tiles
-        self.dusting = dr.opaque(mi.Float, weather.snow_cover)
+        self.dusting = opaque(mi.Float, weather.snow_cover)
         self.tints = Tints.of(weather)
 
     def at(

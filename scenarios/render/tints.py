@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.mitsuba_setup import dr, mi, opaque
 from scenarios.render.surface import LEAF
 from scenarios.weather import Weather
 
@@ -59,9 +59,9 @@ class Tints:
         return cls(
             _color(snow_color(weather)),
             _color(SLUSH),
-            dr.opaque(mi.Float, weather.slush),
+            opaque(mi.Float, weather.slush),
             _color(soil),
-            dr.opaque(mi.Float, weather.ice),
+            opaque(mi.Float, weather.ice),
         )
 
     def soiled(self, color: Any, dirt: Any, paved: Any, patchy: Any) -> tuple[Any, Any]:
@@ -77,4 +77,4 @@ class Tints:
 
 
 def _color(values: Float[ndarray, "3"]) -> Any:
-    return mi.Color3f(*(dr.opaque(mi.Float, float(v)) for v in values))
+    return mi.Color3f(*(opaque(mi.Float, float(v)) for v in values))

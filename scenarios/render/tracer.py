@@ -21,7 +21,7 @@ from numpy import ndarray
 from perception.camera import Camera
 from scenarios.render.beams import COLUMNS, beam, headlamp
 from scenarios.render.materials import LAMP_KINDS
-from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.mitsuba_setup import dr, mi, on_device, opaque, table
 from scenarios.render.retro import retroreflected
 from scenarios.render.scattering import bounce, scatter
 from scenarios.render.shading import Hit, Shader
@@ -93,7 +93,7 @@ def trace(
     clamp: float = INDIRECT_CLAMP,
 ) -> Traced:
     """Trace a view with `samples` paths a pixel of up to `bounces` surface hits; the same seed gives the same bytes."""
-    start = dr.opaque(mi.UInt64, seed & 0xFFFFFFFF)  # a plain number would be compiled into the kernel, for every seed
+    start = opaque(mi.UInt64, seed & 0xFFFFFFFF)  # a plain number would be compiled into the kernel, for every seed
     sampler = mi.PCG32(size=camera.width * camera.height * samples, initstate=start)
     offset = mi.Point2f(sampler.next_float32(), sampler.next_float32())
     ray = camera_rays(camera, samples, offset)
@@ -118,12 +118,12 @@ def stacked(bands: Sequence[Traced]) -> Traced:
 
 def camera_rays(camera: Camera, samples: int, offset: Any) -> Any:
     """Rays in renderer axes through each pixel, `samples` in a row per pixel, at `offset` in [0, 1) of the pixel."""
-    index = dr.arange(mi.UInt32, camera.width * camera.height * samples) // dr.opaque(mi.UInt32, samples)
-    width = dr.opaque(mi.UInt32, camera.width)
+    index = dr.arange(mi.UInt32, camera.width * camera.height * samples) // opaque(mi.UInt32, samples)
+    width = opaque(mi.UInt32, camera.width)
     row = index // width
     column = index - row * width
     if camera.lens == "pinhole":
-        focal, cx, cy = (dr.opaque(mi.Float, float(camera.intrinsics[i])) for i in ((0, 0), (0, 2), (1, 2)))
+        focal, cx, cy = (opaque(mi.Float, float(camera.intrinsics[i])) for i in ((0, 0), (0, 2), (1, 2)))
         local = mi.Vector3f((mi.Float(column) + offset.x - cx) / focal, (mi.Float(row) + offset.y - cy) / focal, 1)
     else:
         local = _between_corners(_corner_rays(camera), column + row * (width + 1), width + 1, offset)
@@ -132,7 +132,7 @@ def camera_rays(camera: Camera, samples: int, offset: Any) -> Any:
     origin = mi.Point3f(_vector(camera.position))
     if camera.shutter is None:
         return mi.Ray3f(origin, direction)
-    share = (mi.Float(row) + offset.y) / dr.opaque(mi.Float, float(camera.height)) - 0.5
+    share = (mi.Float(row) + offset.y) / opaque(mi.Float, float(camera.height)) - 0.5
     turn = _vector(np.array(camera.shutter.spin) * camera.shutter.readout) * share
     once = dr.cross(turn, direction)
     direction = dr.normalize(direction + once + dr.cross(turn, once) / 2)
@@ -146,7 +146,7 @@ def _between_corners(rays: Float32[ndarray, "3 n"], index: Any, columns: Any, of
     """
     channels = []
     for channel in rays:
-        values = mi.Float(np.ascontiguousarray(channel))
+        values = on_device(channel)
         top = dr.lerp(dr.gather(mi.Float, values, index), dr.gather(mi.Float, values, index + 1), offset.x)
         low = index + columns
         bottom = dr.lerp(dr.gather(mi.Float, values, low), dr.gather(mi.Float, values, low + 1), offset.x)
@@ -162,7 +162,7 @@ def _corner_rays(camera: Camera) -> Float32[ndarray, "3 n"]:
 
 
 def _vector(values: Float[ndarray, "3"]) -> Any:
-    return mi.Vector3f(*(dr.opaque(mi.Float, float(v)) for v in values))
+    return mi.Vector3f(*(opaque(mi.Float, float(v)) for v in values))
 
 
 def _pixels(channels: Any, samples: int, camera: Camera) -> Float32[ndarray, "height width 3"]:
@@ -183,15 +183,15 @@ class _Kernel:
         self.sky = light.sky
         self.sun = _vector(light.sun)
         self.irradiance = mi.Color3f(_vector(light.sun_irradiance))
-        self.shines = dr.opaque(mi.Bool, bool(light.sun_irradiance.max() > 0))
-        self.lamps = [mi.Float(row) for row in (rows if count else np.zeros((COLUMNS, 1), np.float32))]
-        self.lamp_count = dr.opaque(mi.UInt32, count)
-        self.candidates = dr.opaque(mi.UInt32, min(count, CANDIDATES))
-        self.lamp_colors = [mi.Float(np.ascontiguousarray(c, np.float32)) for c in light.lamp_colors.T]
-        self.last = dr.opaque(mi.UInt32, bounces)
+        self.shines = opaque(mi.Bool, bool(light.sun_irradiance.max() > 0))
+        self.lamps = [table(row) for row in (rows if count else np.zeros((COLUMNS, 0), np.float32))]
+        self.lamp_count = opaque(mi.UInt32, count)
+        self.candidates = opaque(mi.UInt32, min(count, CANDIDATES))
+        self.lamp_colors = [table(column) for column in light.lamp_colors.T]
+        self.last = opaque(mi.UInt32, bounces)
         height = float(np.rad2deg(np.arcsin(np.clip(light.sun[2], -1, 1))))
         least = 0.05 * float(np.exp(min(height, 0.0) / 1.26)) + (DARK_CLAMP if height < 0 else 0.0)
-        self.limit = (dr.max(self.irradiance) * dr.inv_pi + dr.opaque(mi.Float, least)) * dr.opaque(mi.Float, clamp)
+        self.limit = (dr.max(self.irradiance) * dr.inv_pi + opaque(mi.Float, least)) * opaque(mi.Float, clamp)
 
     def tame(self, value: Any, first: Any) -> Any:
         return dr.select(first, value, dr.minimum(value, self.limit))

@@ -13,7 +13,7 @@ from scenarios.render.beams import HIGH, LENS, LOW, LUMINAIRE, beam, headlamp, l
 from scenarios.render.frames import camera_of
 from scenarios.render.lamps import LAMP_COLORS, MOST, lamps_of
 from scenarios.render.materials import LAMP_KINDS
-from scenarios.render.mitsuba_setup import mi
+from scenarios.render.mitsuba_setup import mi, on_device, table
 from scenarios.render.optics.exposure import CANDELA, LUMINANCE
 from scenarios.render.sky import sky_of
 from scenarios.weather import Weather, preset
@@ -196,3 +196,12 @@ def test_beams_glow_in_fog_at_night() -> None:
     at = view(96, 60, hidden=frozenset({7}))
     with_beams, without = (luminance(look(fog, replace(own, lights=n), at=at)._seen) for n in (3, 0))
     assert with_beams[32:40].mean() > 5 * without[32:40].mean()
+
+
+@pytest.mark.parametrize("offset", range(5))
+def test_what_reaches_the_kernels_lies_at_an_even_place(offset: int) -> None:
+    """Dr.Jit compiles other code for numbers that lie elsewhere, and for tables of one."""
+    memory = np.arange(offset + 7, dtype=np.float32)[offset:]
+    np.testing.assert_array_equal(on_device(memory).numpy(), memory)
+    assert table(memory[:1]).numpy().tolist() == [float(offset), 0.0]
+    assert len(table(memory[:0]).numpy()) == 2
