@@ -39,19 +39,15 @@ class Edge:
     tunnel: Bool[ndarray, "n"]
 
 
-def outer_edges(lanes: list[Lane], opendrive: str, level: Float[ndarray, "n"] | None = None) -> list[Edge]:
-    """Both outer edges of every road outside junctions; `level` is the land's height beside all points in order."""
+def outer_edges(lanes: list[Lane], opendrive: str) -> list[Edge]:
+    """Both outer edges of every road outside junctions, with the bridges and tunnels that the map states."""
     sides = [side for group in sections(lanes).values() for side in _sides(list(group.values()))]
-    spans = {kind: _spans(opendrive, kind) for kind in ("bridge", "tunnel")}
-    found, begin = [], 0
+    bridges, tunnels = _spans(opendrive, "bridge", "tunnel")
+    found = []
     for lane, points, outward in sides:
         away = outward * [1, 1, 0]
         away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
-        bridge = _within(lane, spans["bridge"])
-        if level is not None:
-            bridge = bridge | (points[:, 2] - level[begin : begin + len(points)] > BRIDGE_FROM)
-        found.append(Edge(lane, points, away, bridge, _within(lane, spans["tunnel"])))
-        begin += len(points)
+        found.append(Edge(lane, points, away, _within(lane, bridges), _within(lane, tunnels)))
     return found
 
 
@@ -91,13 +87,14 @@ def _sides(lanes: list[Lane]) -> list[tuple[Lane, Float[ndarray, "n 3"], Float[n
     return sides
 
 
-def _spans(opendrive: str, kind: str) -> dict[int, list[tuple[float, float]]]:
-    """Where the roads have bridges or tunnels: spans of s [m] by road."""
-    found: dict[int, list[tuple[float, float]]] = {}
+def _spans(opendrive: str, *kinds: str) -> list[dict[int, list[tuple[float, float]]]]:
+    """Where the roads have bridges or tunnels, for each of these kinds: spans of s [m] by road."""
+    found: list[dict[int, list[tuple[float, float]]]] = [{} for _ in kinds]
     for road in ET.fromstring(opendrive).iter("road"):  # noqa: S314  (maps are the user's own files)
-        for one in road.iter(kind):
-            start = number_in(one, "s")
-            found.setdefault(int(road.get("id", "0")), []).append((start, start + number_in(one, "length")))
+        for kind, spans in zip(kinds, found, strict=True):
+            for one in road.iter(kind):
+                start = number_in(one, "s")
+                spans.setdefault(int(road.get("id", "0")), []).append((start, start + number_in(one, "length")))
     return found
 
 
