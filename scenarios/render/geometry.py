@@ -61,6 +61,13 @@ def vertex_normals(vertices: Float[ndarray, "n 3"], faces: Int[ndarray, "m 3"]) 
     return np.where(length > 1e-12, total / np.maximum(length, 1e-12), [0.0, 0.0, 1.0])
 
 
+def facing_up(vertices: Float[ndarray, "n 3"], faces: Int[ndarray, "m 3"]) -> Int[ndarray, "m 3"]:
+    """The faces of a sheet, turned over together if they face down."""
+    corners = vertices[faces]
+    up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2].sum() >= 0
+    return faces if up else faces[:, ::-1]
+
+
 def joined(meshes: list[Mesh]) -> Mesh:
     """All meshes as one; the list must not be empty."""
     starts = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
