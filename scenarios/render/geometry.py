@@ -68,6 +68,11 @@ def facing_up(vertices: Float[ndarray, "n 3"], faces: Int[ndarray, "m 3"]) -> In
     return faces if up else faces[:, ::-1]
 
 
+def path_lengths(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+    """How far each point of a path lies along it from the first one [m]."""
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+
+
 def joined(meshes: list[Mesh]) -> Mesh:
     """All meshes as one; the list must not be empty."""
     starts = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])

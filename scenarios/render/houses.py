@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from scenarios.render.facades import STOREY, house
-from scenarios.render.geometry import Mesh, moved
+from scenarios.render.geometry import Mesh, moved, path_lengths
 from scenarios.render.materials import MaterialTable
 from scenarios.render.structures import Edge
 from scenarios.render.terrain import Land
@@ -29,7 +29,7 @@ def house_meshes(edges: list[Edge], land: Land, table: MaterialTable, seed: int)
     built: list[tuple[Float[ndarray, "2"], float]] = []
     meshes = []
     for edge in edges:
-        length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(edge.points, axis=0), axis=1))])
+        length = path_lengths(edge.points)
         if edge.lane.kind != "sidewalk" or length[-1] < FEWEST_METRES:
             continue
         for at in np.arange(SPACING / 2, length[-1] - SPACING / 3, SPACING):

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from scenarios.render.geometry import Mesh, mesh
+from scenarios.render.geometry import Mesh, mesh, path_lengths
 from scenarios.render.materials import MaterialTable
 from scenarios.render.opendrive_number import number_in
 from scenarios.render.roads import RAISED, Lane, strip
@@ -173,7 +173,7 @@ def _tube(first: Edge, second: Edge, a: int, b: int, table: MaterialTable) -> li
 
 def _lamps(left: Float[ndarray, "n 3"], right: Float[ndarray, "n 3"], table: MaterialTable) -> list[Mesh]:
     """Lamp strips of 2 m along both sides of a ceiling."""
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(left, axis=0), axis=1))])
+    length = path_lengths(left)
     meshes = []
     for begin in np.arange(LAMP_SPACING / 2, length[-1] - 2, LAMP_SPACING):
         at = np.array([begin, begin + 2.0])
