@@ -8,6 +8,8 @@ x / z and y / z for a pinhole, without focal length and principal point.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
@@ -59,6 +61,7 @@ def undistort(lens: str, coefficients: tuple[float, ...], places: Float[ndarray,
     return np.asarray(directions / np.linalg.norm(directions, axis=1, keepdims=True))
 
 
+@lru_cache(maxsize=16)
 def largest_angle(coefficients: tuple[float, ...]) -> float:
     """Angle from the axis up to which a fisheye's polynomial grows [rad]."""
     angles = np.linspace(0, np.pi, 3601)
@@ -66,6 +69,7 @@ def largest_angle(coefficients: tuple[float, ...]) -> float:
     return float(angles[falling[0] - 1] if len(falling) else angles[-1] - 1e-6)
 
 
+@lru_cache(maxsize=16)
 def largest_radius(coefficients: tuple[float, ...]) -> float:
     """Undistorted radius up to which a Brown-Conrady lens's radial polynomial grows; at most 20 (87 degrees)."""
     k1, k2, _, _, k3 = coefficients

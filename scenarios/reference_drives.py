@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from perception.errors import WhiteoutError
+from perception.errors import exit_code
 from scenarios.weather import PRESETS, Weather
 
 MAPS = ("country_road", "small_town")
@@ -145,12 +145,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the drives")
     parser.add_argument("--workers", type=int, default=1, help="servers at work at the same time")
     options = parser.parse_args()
-    try:
-        render(options.out, orders(), options.workers)
-    except WhiteoutError as error:
-        print(f"whiteout: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: render(options.out, orders(), options.workers))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Running a program to its end, its output in files.
+"""Running programs with their output in files.
 
 A reader that polls two pipes can sleep on although one of them is full, on some virtual machines' kernels (seen on
 Linux 6.18): `subprocess.run(capture_output=True)` then waits for ever. Files need no waking.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -42,3 +44,23 @@ def finished(
         if late is not None:
             raise subprocess.TimeoutExpired(command, timeout, *texts) from late
         return subprocess.CompletedProcess(command, process.returncode, *texts)
+
+
+@contextmanager
+def running(command: Sequence[str], folder: Path, *, cwd: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A program at work, what it prints in `folder / "stdout"` and `folder / "stderr"`; killed if it outstays."""
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        process = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=err)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def first_line(file: Path, limit: float = 60.0) -> str:
+    """The first line that a running program has written to a file; what there is of it after `limit` [s]."""
+    deadline = time.monotonic() + limit
+    while "\n" not in (text := file.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return "".join(text.splitlines(keepends=True)[:1])

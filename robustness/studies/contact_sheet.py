@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from rich.progress import track
 
-from perception.errors import WhiteoutError
+from perception.errors import exit_code
 from robustness.studies.street import Scene, scenes
 from scenarios.maps.world_map import load_map
 from scenarios.severities import CONDITIONS, SEVERITIES
@@ -35,8 +35,7 @@ def sheet(map_file: str, quality: str) -> UInt8[ndarray, "height width 3"]:
 
     world_map = load_map(map_file)
     renderer = Renderer(world_map, quality=quality)
-    scene = next(islice(scenes(world_map, preset("clear"), SCENE + 1, seed=0), SCENE, None))
-    others = list(islice(scenes(world_map, preset("clear"), SCENE + 6, seed=0), SCENE + 1, None))
+    scene, *others = islice(scenes(world_map, preset("clear"), SCENE + 6, seed=0), SCENE, None)
     clear = [_tile(renderer, one, "clear") for one in others]
     harsh = [
         np.hstack([_tile(renderer, scene, f"{name}@{severity}") for severity in SEVERITIES])
@@ -61,16 +60,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/pictures"), help="folder of the sheets")
     parser.add_argument("--quality", default="physical", help="render quality")
     options = parser.parse_args(arguments)
-    try:
-        for map_file in options.maps:
-            options.out.mkdir(parents=True, exist_ok=True)
-            file = options.out / f"weather-{Path(map_file).stem}.jpg"
-            cv2.imwrite(str(file), sheet(map_file, options.quality)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
-            print(file)
-    except WhiteoutError as error:
-        print(f"whiteout: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: _write(options))
+
+
+def _write(options: argparse.Namespace) -> None:
+    options.out.mkdir(parents=True, exist_ok=True)
+    for map_file in options.maps:
+        file = options.out / f"weather-{Path(map_file).stem}.jpg"
+        cv2.imwrite(str(file), sheet(map_file, options.quality)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
+        print(file)
 
 
 if __name__ == "__main__":

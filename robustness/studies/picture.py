@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from perception.errors import WhiteoutError
+from perception.errors import WhiteoutError, exit_code
 from robustness.provenance import code_version
 from robustness.studies.frames import Order, read_all
 from robustness.studies.photographs import PAIRS, beside, rebuilt
@@ -136,12 +136,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/results/picture.md"), help="the results, as Markdown")
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     options = parser.parse_args()
-    try:
-        write(options)
-    except WhiteoutError as error:
-        print(f"whiteout: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: write(options))
 
 
 def write(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
-from scenarios.render.geometry import Mesh, joined, mesh
+from scenarios.render.geometry import Mesh, facing_up, joined, mesh
 from scenarios.render.materials import MaterialTable
 from scenarios.render.roads import RAISED, Lane
 
@@ -74,9 +74,7 @@ def _bank(lane: Lane, height: float, material: int, rng: np.random.Generator) ->
     a, b, c, d = index[:-1, :-1].ravel(), index[1:, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, 1:].ravel()
     faces = np.concatenate([np.column_stack([a, b, d]), np.column_stack([a, d, c])])
     flat = points.reshape(-1, 3)
-    corners = flat[faces]
-    up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2].sum() >= 0
-    return mesh(flat, faces if up else faces[:, ::-1], material)
+    return mesh(flat, facing_up(flat, faces), material)
 
 
 def _smooth(count: int, length: float, rng: np.random.Generator) -> Float[ndarray, "n points"]:

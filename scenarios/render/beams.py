@@ -1,7 +1,7 @@
 """How much light a lamp sends in each direction: low and high beams, road luminaires, lenses that face one way.
 
 A low beam is no lamp's in particular. It holds the test points of UN Regulation 112, class B, for right-hand traffic
-(01 series, annex 3): at most 350 cd at B50L and 625 cd in zone III above the cut-off, 13,200 cd at 50L, at least
+(01 series, paragraph 6.2): at most 350 cd at B50L and 625 cd in zone III above the cut-off, 13,200 cd at 50L, at least
 10,100 cd at 75R and 50R, 5,100 cd at 50V, 1,700 cd at 25L and 25R, 2,500 cd in zone IV. A high beam adds 40,500 cd or
 more on its axis.
 """

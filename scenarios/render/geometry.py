@@ -61,6 +61,18 @@ def vertex_normals(vertices: Float[ndarray, "n 3"], faces: Int[ndarray, "m 3"]) 
     return np.where(length > 1e-12, total / np.maximum(length, 1e-12), [0.0, 0.0, 1.0])
 
 
+def facing_up(vertices: Float[ndarray, "n 3"], faces: Int[ndarray, "m 3"]) -> Int[ndarray, "m 3"]:
+    """The faces of a sheet, turned over together if they face down."""
+    corners = vertices[faces]
+    up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2].sum() >= 0
+    return faces if up else faces[:, ::-1]
+
+
+def path_lengths(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
+    """How far each point of a path lies along it from the first one [m]."""
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+
+
 def joined(meshes: list[Mesh]) -> Mesh:
     """All meshes as one; the list must not be empty."""
     starts = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])

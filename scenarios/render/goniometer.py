@@ -17,6 +17,7 @@ from numpy import ndarray
 from perception.errors import WhiteoutError
 from scenarios.render.materials import COLUMNS, MATERIALS, MaterialTable
 from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.optics.exposure import LUMINANCE
 from scenarios.render.scattering import scatter
 from scenarios.render.shading import Hit, Layers
 from scenarios.render.surface import Tiles
@@ -99,7 +100,7 @@ def reflectance_factor(
     ground.set_weather(weather)
     hit = _hits(material, weather, eye, ground, spots, seed)
     matte, gloss = scatter(hit, hit.frame.to_local(_vector(light)))
-    sent = np.stack([channel.numpy() for channel in matte + gloss]).mean(1) @ [0.2126, 0.7152, 0.0722]
+    sent = np.stack([channel.numpy() for channel in matte + gloss]).mean(1) @ LUMINANCE
     return float(sent * np.pi / light[2])
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from scenarios.render.geometry import Mesh, joined, mesh
+from scenarios.render.geometry import Mesh, facing_up, joined, mesh
 from scenarios.render.materials import MaterialTable
 from scenarios.render.models.lettering import THICK, text_strokes
 from scenarios.render.opendrive_number import number_in
@@ -183,6 +183,4 @@ def _face(spot: Spot, polygon: Float[ndarray, "n 2"], material: int) -> Mesh:
         points = polygon
         faces = np.array([(0, k, k + 1) for k in range(1, len(polygon) - 1)])
     placed = spot.on_ground(points)
-    corners = placed[faces]
-    up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2].sum() >= 0
-    return mesh(placed, faces if up else faces[:, ::-1], material)
+    return mesh(placed, facing_up(placed, faces), material)

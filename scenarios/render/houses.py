@@ -9,16 +9,16 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from scenarios.render.facades import STOREY, house
-from scenarios.render.geometry import Mesh, moved
+from scenarios.render.geometry import Mesh, moved, path_lengths
 from scenarios.render.materials import MaterialTable
 from scenarios.render.structures import Edge
 from scenarios.render.terrain import Land
+from scenarios.render.town import Plot
 
 SPACING = 24.0
 """Middles of neighbouring plots [m]."""
 SETBACK = 4.0
 """From the sidewalk's edge to a house's front [m]."""
-_PLOT = np.array([(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)], float)
 FEWEST_METRES = 30.0
 """Shortest stretch of street that is built on [m]."""
 
@@ -29,7 +29,7 @@ def house_meshes(edges: list[Edge], land: Land, table: MaterialTable, seed: int)
     built: list[tuple[Float[ndarray, "2"], float]] = []
     meshes = []
     for edge in edges:
-        length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(edge.points, axis=0), axis=1))])
+        length = path_lengths(edge.points)
         if edge.lane.kind != "sidewalk" or length[-1] < FEWEST_METRES:
             continue
         for at in np.arange(SPACING / 2, length[-1] - SPACING / 3, SPACING):
@@ -40,13 +40,11 @@ def house_meshes(edges: list[Edge], land: Land, table: MaterialTable, seed: int)
             reach = math.hypot(wide, deep) / 2
             if any(np.linalg.norm(middle - other) < reach + radius for other, radius in built):
                 continue
-            turn = math.atan2(-away[1], -away[0])
-            matrix = np.eye(4)
-            matrix[:2, :2] = [[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]
-            corners = middle + (_PLOT * [deep / 2, wide / 2]) @ matrix[:2, :2].T
+            plot = Plot(middle, math.atan2(-away[1], -away[0]), wide, deep, storeys * STOREY + 0.5)
+            matrix, corners = plot.matrix(), plot.corners()
             if land.distance(corners).min() < 1.5:
                 continue
-            matrix[:3, 3] = (*middle, float(land.height(corners).min()))
-            meshes.append(moved(house(wide, deep, storeys * STOREY + 0.5, storeys, table, rng), matrix))
+            matrix[2, 3] = float(land.height(corners).min())
+            meshes.append(moved(house(wide, deep, plot.high, storeys, table, rng), matrix))
             built.append((middle, 0.8 * reach))
     return meshes

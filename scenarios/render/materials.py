@@ -149,9 +149,3 @@ class MaterialTable:
             ],
             dtype=np.float32,
         )  # fmt: skip
-
-
-def srgb_to_linear(color: tuple[int, int, int]) -> tuple[float, float, float]:
-    """An 8-bit sRGB colour as linear reflectance."""
-    red, green, blue = (((c / 255 + 0.055) / 1.055) ** 2.4 if c > 10 else c / 255 / 12.92 for c in color)
-    return red, green, blue

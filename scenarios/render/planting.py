@@ -11,7 +11,7 @@ from numpy import ndarray
 from scipy.spatial import cKDTree
 
 from scenarios.render.actors import pieces_of
-from scenarios.render.geometry import Mesh, joined, moved
+from scenarios.render.geometry import Mesh, joined, moved, path_lengths
 from scenarios.render.materials import MaterialTable
 from scenarios.render.models.mesh import Model
 from scenarios.render.models.roadside import guide_post, street_lamp
@@ -162,7 +162,7 @@ def _beside(
     """Places beside the roads, about `spacing` apart and `offset` from the edge [m]; `share` of them are kept."""
     places = [np.zeros((0, 2))]
     for edge, away in edges:
-        length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(edge, axis=0), axis=1))])
+        length = path_lengths(edge)
         at = np.arange(spacing / 2, length[-1], spacing)
         at = at + rng.uniform(-0.45, 0.45, len(at)) * spacing
         point = np.column_stack([np.interp(at, length, edge[:, i]) for i in range(2)])
@@ -184,7 +184,7 @@ def _row(edges: list[Any], spacing: float, offset: float) -> list[Float[ndarray,
     """Places at equal distances along the edges, turned towards the road."""
     found = []
     for edge, away in edges:
-        length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(edge, axis=0), axis=1))])
+        length = path_lengths(edge)
         for at in np.arange(spacing / 2, length[-1], spacing):
             point = np.array([np.interp(at, length, edge[:, i]) for i in range(3)])
             side = np.array([np.interp(at, length, away[:, i]) for i in range(2)])

@@ -97,6 +97,7 @@ class Renderer:
         self._placed: tuple[tuple[ActorState, ...], frozenset[int], int, str, float] | None = None
         self._sky_of = lru_cache(maxsize=SKIES)(self._make_sky)
         self._tiles_of = lru_cache(maxsize=GROUNDS)(self._lay_tiles)
+        self._footprint_of = lru_cache(maxsize=1)(Footprint)
         self._banks_of = lru_cache(maxsize=1)(self._make_banks)
 
     def _make_sky(self, weather: Weather) -> tuple[Sky, Any]:
@@ -128,7 +129,7 @@ class Renderer:
         kind, place = self._finder.tile(places)
         cover = self._tiles_of(ground_of(weather)).cover_at(kind, place)
         banks = self._banks_of(bank_height(weather.snow_banks)) if weather.snow_banks > 0 else None
-        return cover if banks is None else np.where(Footprint(banks).covers(places), 1.0, cover)
+        return cover if banks is None else np.where(self._footprint_of(banks).covers(places), 1.0, cover)
 
     def sky(self, weather: Weather) -> Sky:
         """Sky and sun of a weather."""

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from scenarios.render.frames import FLIP
-from scenarios.render.geometry import Mesh, mesh
+from scenarios.render.geometry import Mesh, facing_up, mesh
 from scenarios.render.materials import MaterialTable
 from scenarios.render.pavement import LANES_IN_TILE
 from scenarios.render.roadmarks import RoadMark, Stroke, road_marks
@@ -147,9 +147,7 @@ def strip(
     i = np.arange(count - 1)
     faces = np.concatenate([np.column_stack([i, i + count, i + 1]), np.column_stack([i + 1, i + count, i + count + 1])])
     points = np.concatenate([left, right])
-    corners = points[faces]
-    up = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, 2].sum() >= 0
-    return mesh(points, faces if up else faces[:, ::-1], material, uv=tile)
+    return mesh(points, facing_up(points, faces), material, uv=tile)
 
 
 def _raised(lane: Lane, table: MaterialTable) -> list[Mesh]:

@@ -14,6 +14,8 @@ from numpy import ndarray
 
 from scenarios.render.frames import sun_direction
 from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.optics.exposure import LUMINANCE
+from scenarios.render.optics.spread import SUN_SOLID_ANGLE
 from scenarios.weather import Weather
 
 HEIGHT, WIDTH = 384, 1536
@@ -25,7 +27,6 @@ CLOUDS_BRIGHTEN = 4.0
 tenfold in a city and less than threefold outside."""
 SUNSET = 0.111
 """Share of the sky's light that is left when the sun sets."""
-SUN_SOLID_ANGLE = 6.87e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +72,9 @@ def sky_of(weather: Weather, seed: int) -> Sky:
     day = daylight(weather.sun_altitude_angle)
     town = NIGHT * (1 + CLOUDS_BRIGHTEN * clouds) * (1 + 1.5 * np.exp(-np.abs(look[..., 2:]) * 6))
     clear = _clear(look, sun, weather) * day + town
-    luminous = float(np.mean(clear[: HEIGHT // 2].mean((0, 1)) @ [0.2126, 0.7152, 0.0722]))
+    luminous = float(np.mean(clear[: HEIGHT // 2].mean((0, 1)) @ LUMINANCE))
     direct = _sun_radiance(sun, weather)
-    spread = float(direct @ [0.2126, 0.7152, 0.0722]) * SUN_SOLID_ANGLE * max(sun[2], 0.03) / np.pi
+    spread = float(direct @ LUMINANCE) * SUN_SOLID_ANGLE * max(sun[2], 0.03) / np.pi
     grey = np.array([0.96, 1.0, 1.05]) * (luminous * 0.9 + spread * 0.35)
     overcast = grey * (1 + 0.2 * np.clip(look[..., 2:], 0, 1)) / 1.1
     bright = overcast + direct * SUN_SOLID_ANGLE / np.pi * 0.55

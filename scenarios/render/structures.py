@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from scenarios.render.geometry import Mesh, mesh
+from scenarios.render.geometry import Mesh, mesh, path_lengths
 from scenarios.render.materials import MaterialTable
 from scenarios.render.opendrive_number import number_in
 from scenarios.render.roads import RAISED, Lane, strip
@@ -39,19 +39,15 @@ class Edge:
     tunnel: Bool[ndarray, "n"]
 
 
-def outer_edges(lanes: list[Lane], opendrive: str, level: Float[ndarray, "n"] | None = None) -> list[Edge]:
-    """Both outer edges of every road outside junctions; `level` is the land's height beside all points in order."""
+def outer_edges(lanes: list[Lane], opendrive: str) -> list[Edge]:
+    """Both outer edges of every road outside junctions, with the bridges and tunnels that the map states."""
     sides = [side for group in sections(lanes).values() for side in _sides(list(group.values()))]
-    spans = {kind: _spans(opendrive, kind) for kind in ("bridge", "tunnel")}
-    found, begin = [], 0
+    bridges, tunnels = _spans(opendrive, "bridge", "tunnel")
+    found = []
     for lane, points, outward in sides:
         away = outward * [1, 1, 0]
         away = away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
-        bridge = _within(lane, spans["bridge"])
-        if level is not None:
-            bridge = bridge | (points[:, 2] - level[begin : begin + len(points)] > BRIDGE_FROM)
-        found.append(Edge(lane, points, away, bridge, _within(lane, spans["tunnel"])))
-        begin += len(points)
+        found.append(Edge(lane, points, away, _within(lane, bridges), _within(lane, tunnels)))
     return found
 
 
@@ -91,13 +87,14 @@ def _sides(lanes: list[Lane]) -> list[tuple[Lane, Float[ndarray, "n 3"], Float[n
     return sides
 
 
-def _spans(opendrive: str, kind: str) -> dict[int, list[tuple[float, float]]]:
-    """Where the roads have bridges or tunnels: spans of s [m] by road."""
-    found: dict[int, list[tuple[float, float]]] = {}
+def _spans(opendrive: str, *kinds: str) -> list[dict[int, list[tuple[float, float]]]]:
+    """Where the roads have bridges or tunnels, for each of these kinds: spans of s [m] by road."""
+    found: list[dict[int, list[tuple[float, float]]]] = [{} for _ in kinds]
     for road in ET.fromstring(opendrive).iter("road"):  # noqa: S314  (maps are the user's own files)
-        for one in road.iter(kind):
-            start = number_in(one, "s")
-            found.setdefault(int(road.get("id", "0")), []).append((start, start + number_in(one, "length")))
+        for kind, spans in zip(kinds, found, strict=True):
+            for one in road.iter(kind):
+                start = number_in(one, "s")
+                spans.setdefault(int(road.get("id", "0")), []).append((start, start + number_in(one, "length")))
     return found
 
 
@@ -176,7 +173,7 @@ def _tube(first: Edge, second: Edge, a: int, b: int, table: MaterialTable) -> li
 
 def _lamps(left: Float[ndarray, "n 3"], right: Float[ndarray, "n 3"], table: MaterialTable) -> list[Mesh]:
     """Lamp strips of 2 m along both sides of a ceiling."""
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(left, axis=0), axis=1))])
+    length = path_lengths(left)
     meshes = []
     for begin in np.arange(LAMP_SPACING / 2, length[-1] - 2, LAMP_SPACING):
         at = np.array([begin, begin + 2.0])

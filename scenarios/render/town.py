@@ -28,6 +28,7 @@ Part = tuple[str, ndarray, ndarray]
 _WALLS = frozenset({"M_Building_Brick", "M_Building_Plaster"})
 _DOOR = "M_Building_Door"
 _PANIC = "PanicException"
+_CORNERS = np.array([(x, y) for x in (-0.5, 0.0, 0.5) for y in (-0.5, 0.0, 0.5)])
 CLEAR = 1.0
 """Least distance of a building's corners from a lane [m]."""
 
@@ -53,6 +54,10 @@ class Plot:
         c, s = math.cos(self.facing), math.sin(self.facing)
         return np.array([[c, -s, 0, self.middle[0]], [s, c, 0, self.middle[1]], [0, 0, 1, 0], [0, 0, 0, 1]])
 
+    def corners(self) -> Float[ndarray, "9 2"]:
+        """Corners of its ground plan, the middles of its sides and its own middle, in the map's axes [m]."""
+        return np.asarray((_CORNERS * [self.deep, self.wide]) @ self.matrix()[:2, :2].T + self.middle)
+
 
 def building_meshes(opendrive: str, land: Land, table: MaterialTable, seed: int) -> list[Mesh]:
     """Meshes of the town's buildings, renderer axes; none where `roadgen` refuses the map."""
@@ -67,17 +72,13 @@ def building_meshes(opendrive: str, land: Land, table: MaterialTable, seed: int)
         return []
     meshes, rng = [], np.random.default_rng([seed, 13])
     for plot in plots:
-        matrix = plot.matrix()
-        corners = (_CORNERS * [plot.deep, plot.wide]) @ matrix[:2, :2].T + plot.middle
+        matrix, corners = plot.matrix(), plot.corners()
         if land.distance(corners).min() < CLEAR:
             continue
         matrix[2, 3] = float(land.height(corners).mean()) + 0.1
         storeys = max(1, round(plot.high / STOREY))
         meshes.append(moved(house(plot.wide, plot.deep, plot.high, storeys, table, rng), matrix))
     return meshes
-
-
-_CORNERS = np.array([(x, y) for x in (-0.5, 0.0, 0.5) for y in (-0.5, 0.0, 0.5)])
 
 
 def plots_of(parts: list[Part]) -> list[Plot]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,7 +20,7 @@ from scenarios.render.junctions import junction_meshes, trimmed
 from scenarios.render.materials import MaterialTable
 from scenarios.render.planting import Standing, plant
 from scenarios.render.roads import Lane, lanes_of, marking_meshes, road_meshes
-from scenarios.render.structures import Edge, outer_edges, partial_edges, structure_meshes, tunnel_lamps
+from scenarios.render.structures import BRIDGE_FROM, Edge, outer_edges, partial_edges, structure_meshes, tunnel_lamps
 from scenarios.render.surface import TILES
 from scenarios.render.terrain import Land, terrain_meshes
 from scenarios.render.town import building_meshes
@@ -80,8 +80,14 @@ def build_world(world_map: WorldMap, table: MaterialTable, seed: int) -> World:
 def bridged(lanes: list[Lane], opendrive: str, land: Land) -> list[Edge]:
     """The outer edges of all roads, with their bridges where the land beside them lies low."""
     edges = outer_edges(lanes, opendrive)
-    beside = [edge.points + edge.away * 0.8 for edge in edges]
-    return outer_edges(lanes, opendrive, land.height(np.concatenate(beside)[:, :2]) if beside else None)
+    if not edges:
+        return edges
+    beside = np.concatenate([edge.points + edge.away * 0.8 for edge in edges])
+    levels = np.split(land.height(beside[:, :2]), np.cumsum([len(edge.points) for edge in edges])[:-1])
+    return [
+        replace(edge, bridge=edge.bridge | (edge.points[:, 2] - level > BRIDGE_FROM))
+        for edge, level in zip(edges, levels, strict=True)
+    ]
 
 
 class LaneFinder:

@@ -71,13 +71,15 @@ _STRONG = frozenset(
     for name in ("audi.etron", "audi.tt", "dodge.charger_2020", "ford.mustang", "mercedes.coupe_2020",
                  "tesla.cybertruck", "tesla.model3")
 )  # fmt: skip
-_ELECTRIC = frozenset(
-    f"vehicle.{name}" for name in ("audi.etron", "tesla.cybertruck", "tesla.model3", "micro.microlino")
-)
-_EMERGENCY = frozenset(
-    f"vehicle.{name}"
-    for name in ("ford.ambulance", "carlamotors.firetruck", "dodge.charger_police", "dodge.charger_police_2020")
-)
+_SPECIAL = {
+    f"vehicle.{name}": special
+    for special, names in {
+        "electric": ("audi.etron", "tesla.cybertruck", "tesla.model3", "micro.microlino"),
+        "emergency": ("ford.ambulance", "carlamotors.firetruck", "dodge.charger_police", "dodge.charger_police_2020"),
+        "taxi": ("ford.crown",),
+    }.items()
+    for name in names
+}
 _SECOND_GENERATION = frozenset(
     f"vehicle.{name}"
     for name in ("dodge.charger_2020", "ford.crown", "lincoln.mkz_2020", "mercedes.coupe_2020", "mercedes.sprinter",
@@ -108,20 +110,11 @@ def _of_kind(*kinds: str) -> Iterable[str]:
 def _vehicles() -> Iterable[Blueprint]:
     for blueprint in _of_kind(*_DRIVETRAINS):
         kind = KINDS[blueprint]
-        special = (
-            "taxi"
-            if blueprint == "vehicle.ford.crown"
-            else "electric"
-            if blueprint in _ELECTRIC
-            else "emergency"
-            if blueprint in _EMERGENCY
-            else ""
-        )
         own = (
             constant("number_of_wheels", INT, WHEELS[blueprint]),
             constant("object_type", STRING, ""),
             constant("base_type", STRING, kind),
-            constant("special_type", STRING, special),
+            constant("special_type", STRING, _SPECIAL.get(blueprint, "")),
             constant("generation", INT, 2 if blueprint in _SECOND_GENERATION else 1),
             constant("has_dynamic_doors", BOOL, "false"),
             constant("has_lights", BOOL, str(kind != "bicycle").lower()),

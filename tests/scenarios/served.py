@@ -65,5 +65,5 @@ def _native_stacks(pid: int) -> str:
     if shutil.which("gdb") is None:
         return "(no gdb here for the native stacks)"
     command = ["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt 12"]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    told = finished(command, timeout=60).stdout
     return "\n".join(line for line in told.splitlines() if line.startswith(("Thread", "#")))

@@ -25,8 +25,8 @@ from scenarios.render.optics.exposure import (
 )
 from scenarios.render.optics.sensor import FULL_WELL, READ_NOISE, noisy, tone
 from scenarios.render.optics.settings import Settings
-from scenarios.render.optics.spread import law, scattered_share, spread, sun_light
-from scenarios.render.sky import SUN_SOLID_ANGLE, directions, sky_of
+from scenarios.render.optics.spread import SUN_SOLID_ANGLE, law, scattered_share, spread, sun_light
+from scenarios.render.sky import directions, sky_of
 from scenarios.server.blueprint_attributes import RGB_CAMERA
 from scenarios.server.pictures import Order, render
 from scenarios.weather import preset

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from perception.errors import WhiteoutError
 from scenarios.server.launch import start_server
+from tests.processes import first_line, running
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,30 +79,29 @@ def test_a_server_that_dies_is_reported_with_its_log() -> None:
     server.log.unlink()
 
 
-def test_a_server_does_not_outlive_a_killed_parent() -> None:
+def test_a_server_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     script = (
         "import time\nfrom scenarios.server.launch import start_server\n"
         "with start_server('country_road') as server:\n    print(server.port, flush=True)\n    time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        port = int(parent.stdout.readline())
+    with running([sys.executable, "-c", script], tmp_path, cwd=ROOT) as parent:
+        port = int(first_line(tmp_path / "stdout"))
         assert answers(port)
         parent.kill()
     assert gone(lambda: answers(port))
 
 
-def test_serve_prints_one_line_and_ends_cleanly_on_ctrl_c() -> None:
+def test_serve_prints_one_line_and_ends_cleanly_on_ctrl_c(tmp_path: Path) -> None:
     code = "import sys; from robustness.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "serve", "--map", "country_road", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        line = server.stdout.readline()
+    with running(command, tmp_path, cwd=ROOT) as server:
+        line = first_line(tmp_path / "stdout")
         assert "0.9.16" in line
         assert "127.0.0.1:" in line
         assert "country_road" in line
         server.send_signal(signal.SIGINT)
-        rest, errors = server.communicate(timeout=60)
+        server.wait(timeout=60)
+    rest = (tmp_path / "stdout").read_text().removeprefix(line)
     assert rest == ""
-    assert "Traceback" not in errors
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
     assert server.returncode in {0, 130}

@@ -167,20 +167,9 @@ def _blue_disc(paths: Sequence[Path], thick: float = 0.06) -> Callable[[str], tu
     return build
 
 
-def _square(paths: Sequence[Path], thick: float) -> Callable[[str], tuple[Part, ...]]:
-    """A blue square with a white triangle and black strokes in it (crossing), or white strokes alone."""
-
-    def build(_: str) -> tuple[Part, ...]:
-        turn = math.pi / 4
-        return (
-            _back(_regular(4, 0.42, turn)),
-            _plate("edge", _regular(4, 0.42, turn), 0.0, "sign"),
-            _plate("face", _regular(4, 0.39, turn), 0.004, "sign_blue"),
-            _plate("field", _regular(3, 0.24), 0.006, "sign"),
-            _lines("pictogram", paths, thick, _BLACK, 0.009),
-        )
-
-    return build
+def _crossing(value: str) -> tuple[Part, ...]:
+    walker = _lines("pictogram", _WALKER, 0.03, _BLACK, 0.009)
+    return (*_blue_plate(value), _plate("field", _regular(3, 0.24), 0.006, "sign"), walker)
 
 
 def _chevrons(value: str) -> tuple[Part, ...]:
@@ -255,6 +244,6 @@ _FACES: dict[str, Callable[[str], tuple[Part, ...]]] = {
     "282": lambda _: _end(""),
     "301": _warning(_PRIORITY_HERE),
     "306": _priority,
-    "350": _square(_WALKER, 0.03),
+    "350": _crossing,
     "625": _chevrons,
 }

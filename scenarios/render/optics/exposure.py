@@ -19,8 +19,9 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 CANDELA = 683.0 * 106.857
 """cd/m^2 of one unit of radiance."""
 GREY_CARD = 0.18 * 3.4 / np.pi
-"""Luminance of an 18 per cent grey card at EV100 = 0 [cd/m^2]: an incident-light meter of constant C = 340, in the
-range that ISO 2720 leaves to makers, reads 3.4 lx there. With it the "sunny 16" rule holds under `clear`."""
+"""Luminance of an 18 per cent grey card at EV100 = 0 [cd/m^2]: an incident-light meter of constant C = 340, within the
+320 to 540 that ISO 2720 leaves to makers for a domed receptor, reads 3.4 lx there. With it the "sunny 16" rule holds
+under `clear`."""
 GREY_SIGNAL = 0.14463
 """The signal that the tone curve turns into 18 per cent of white."""
 MIDDLE_GREY = 0.17

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from perception.errors import WhiteoutError
+from scenarios.lens_attributes import LARGEST
 
-LARGEST, STOPS = 1e6, 60.0
-"""Greatest amount of any attribute, and of those that count stops."""
+STOPS = 60.0
+"""Greatest amount of attributes that count stops."""
 
 
 @dataclass(frozen=True)
