@@ -74,7 +74,7 @@ MATERIALS: dict[str, Material] = {
     "gravel": Material((0.2, 0.185, 0.16), 0.95, 0.03, detail=0.5, snow=1.0, film=0.3, ground=True, semantic=10),
     "snow_bank": Material((0.64, 0.65, 0.67), 0.9, 0.01, detail=0.3, snow=0.75, ground=True, semantic=10),
     "sidewalk": Material((0.33, 0.32, 0.3), 0.85, detail=0.2, snow=0.85, film=0.8, ground=True, semantic=2),
-    "kerb": Material((0.4, 0.39, 0.37), 0.8, detail=0.2, snow=0.4, film=0.6, ground=True, semantic=2),
+    "kerb": Material((0.4, 0.39, 0.37), 0.8, detail=0.2, snow=0.8, film=0.6, ground=True, semantic=2),
     "brick": Material((0.3, 0.14, 0.095), 0.85, detail=0.25, snow=0.3, semantic=3),
     "plaster": Material((0.6, 0.55, 0.45), 0.9, detail=0.1, snow=0.3, semantic=3),
     "roof": Material((0.2, 0.085, 0.06), 0.8, detail=0.25, snow=1.0, semantic=3),
