@@ -175,7 +175,8 @@ class Renderer:
         cover[laned] = tiles.cover_at(np.zeros(int(laned.sum()), int), place[laned])
         if (~laned).any():
             kind, where = self._finder.tile(points[~laned])
-            cover[~laned] = tiles.cover_at(kind, where)
+            beside = np.where(kind == 1, 1 - weather.cleared, 1.0)
+            cover[~laned] = tiles.cover_at(kind, where) * beside
         return cover
 
     def seed_of(self, instant: Instant, view: View) -> int:

@@ -116,6 +116,7 @@ class Layers:
     def __init__(self, tiles: Tiles, weather: Weather) -> None:
         self.tiles = tiles
         self.dusting = opaque(mi.Float, weather.snow_cover)
+        self.cleared = opaque(mi.Float, weather.cleared)
         self.tints = Tints.of(weather)
 
     def at(
@@ -153,6 +154,8 @@ class Layers:
         lies = dr.select(ground, dr.clip((normal.z - 0.35) * 2.5, 0, 1), dr.clip((normal.z + 0.15) * 1.6, 0, 1))
         far = dr.select(tile == 1, 1 - 1 / (1 + dr.square(found.t / FIELD_FROM)), 0)
         cover = dr.lerp(cover, dr.clip(self.dusting * 1.06, 0, 1), far)
+        swept = self.cleared * dr.clip(1.3 - slope.z, 0, 1)
+        cover = cover * (1 - dr.select(tile == 1, swept * row[3].z, 0))
         dust = dr.clip((self.dusting * snow_kept + slope.z * 0.35 - 0.38) * 5, 0, 1)
         dust = dr.select(self.dusting > 0, dust, 0)
         covered = dr.select(ground, cover * dr.minimum(snow_kept * (1.2 - 0.2 * detail), 1), dust) * lies
