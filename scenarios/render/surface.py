@@ -33,7 +33,7 @@ TILES = (
 RUT_FILM = 0.03
 """What traffic leaves in dry wheel tracks, rubber and polish, as a share of a water film."""
 REMAINS = 0.5
-"""Share of the snow at the lanes' edges that the plough leaves: its blade rides up there and no wheel grinds it away."""
+"""Share of the snow at the lanes' edges that the plough leaves, where no wheel grinds it away."""
 LEAF = 0.6
 """From this dirt on a spot is a leaf; below it is how far salt or mud covers it, doubled."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from perception.errors import WhiteoutError
 from scenarios.maps.world_map import WorldMap, load_map
+from scenarios.render import terrain
 from scenarios.render.furniture import furnish
 from scenarios.render.geometry import Mesh
 from scenarios.render.houses import house_meshes
@@ -238,3 +240,18 @@ def test_a_barrier_lies_along_its_heading(heading: float) -> None:
     away = made.vertices[:, :2].astype(float) - made.vertices[:, :2].mean(0)
     main = np.linalg.svd(away, full_matrices=False)[2][0]
     assert math.remainder(math.atan2(main[1], main[0]) - heading, math.pi) == pytest.approx(0, abs=0.05)
+
+
+def test_land_is_as_high_in_small_parts_and_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    world_map = WorldMap("land", straight_road(200.0), Path("land.xodr"))
+    land = Land.around(lanes_of(world_map.opendrive, world_map.carla_map()), seed=1)
+    places = np.random.default_rng(0).uniform(-400, 400, (40_000, 2))
+    whole = land.height(places)
+    monkeypatch.setattr(terrain, "AT_ONCE", 999)
+    np.testing.assert_array_equal(land.height(places), whole)
+    assert land.height(np.zeros((0, 2))).shape == (0,)
+    tracemalloc.start()
+    land.height(places)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4e6, "40,000 places at once take 30 MB"
