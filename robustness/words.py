@@ -44,6 +44,7 @@ WEATHER_WORDS: dict[str, str] = {
     "temperature": "{:g} °C",
     "snow_depth": "snow {:g} m deep",
     "snow_banks": "ploughed banks {:g} m high",
+    "cleared": "carriageway cleared {:.0%}",
     "slush": "slush {:.0%}",
     "ice": "glaze of ice {:.0%}",
     "salt": "salt stains {:.0%}",

@@ -37,6 +37,7 @@ class Weather:
         mud: how far mud lies on the carriageway's sides, 0 to 1.
         leaves: share of the verge under fallen leaves; some lie on the road, 0 to 1.
         snow_banks: height of the ploughed banks along the road's edges [m].
+        cleared: how far ploughs and salt have cleared the carriageway; the land keeps its snow, 0 to 1.
     """
 
     cloudiness: float = 10.0
@@ -65,6 +66,7 @@ class Weather:
     mud: float = 0.0
     leaves: float = 0.0
     snow_banks: float = 0.0
+    cleared: float = 0.0
 
     def carla_values(self) -> list[float]:
         """The first fourteen numbers in CARLA's wire order."""

@@ -18,17 +18,26 @@ from scenarios.render.geometry import Mesh, joined, mesh
 from scenarios.render.ground_paint import Spot, painted
 from scenarios.render.materials import MaterialTable
 from scenarios.render.models.mesh import Model
-from scenarios.render.models.roadside import bollard, guide_post, plain_pole, street_lamp
-from scenarios.render.models.signs import sign
+from scenarios.render.models.roadside import bollard, gantry, guide_post, plain_pole, street_lamp
+from scenarios.render.models.signs import HALF, HANGS, hung_sign, sign
 from scenarios.render.models.trees import bush, tree
 from scenarios.render.opendrive_number import number_in
 from scenarios.render.planting import Standing
-from scenarios.render.reference_line import ReferenceLine
+from scenarios.render.reference_line import ReferenceLine, cubic_at
+from scenarios.render.roads import DRIVABLE
 
 LIGHT_TYPE = "1000001"
 """Signal type of traffic lights: those are actors, not scenery."""
 RAIL_STEP = 4.0
 """Distance between a guard rail's posts [m]; 1 to 4 m are usual (patent EP 2159327, paragraph 3)."""
+
+OVERHEAD = 4.5
+"""Signs whose lowest edge is at least so high over the carriageway hang on a gantry [m]: they clear lorries of 4 m."""
+HUNG = "hung "
+"""Before the type of a sign without a pole."""
+ONE_ROW, POST_BESIDE, CANTILEVER = 2.0, 1.2, 7.5
+"""How far apart along the road signs share a gantry, how far its posts stand beside the carriageway, and the farthest
+that a beam reaches from one post [m]."""
 
 _BEAM = ((0.0, 0.44), (0.05, 0.5), (0.0, 0.56), (0.0, 0.62), (0.05, 0.68), (0.0, 0.75))
 _JERSEY = ((0.3, 0.0), (0.3, 0.08), (0.13, 0.33), (0.09, 0.81), (-0.09, 0.81), (-0.13, 0.33), (-0.3, 0.08), (-0.3, 0.0))
@@ -52,8 +61,8 @@ def furnish(opendrive: str, table: MaterialTable) -> Furniture:
         for element in road.findall("objects/object"):
             found = _object(element, line, table, places)
             meshes += [] if found is None else [found]
-        for signal in road.findall("signals/signal"):
-            _signal(signal, line, places)
+        hung = [signal for signal in road.findall("signals/signal") if _signal(signal, road, line, places)]
+        _gantries(road, hung, line, places)
     models = {key: _mesh(_model(*key), table) for key in places}
     return Furniture(meshes, [Standing(models[key], matrices) for key, matrices in sorted(places.items())])
 
@@ -63,7 +72,14 @@ def _mesh(model: Model, table: MaterialTable) -> Mesh:
 
 
 def _model(kind: str, value: str) -> Model:
+    if kind.startswith(HUNG):
+        return hung_sign(kind.removeprefix(HUNG), value)
     return _THINGS[kind](value) if kind in _THINGS else sign(kind, value)
+
+
+def _gantry(value: str) -> Model:
+    height, low, high, *posts = (float(number) for number in value.split())
+    return gantry(tuple(posts), (low, high), height)
 
 
 _THINGS: dict[str, Callable[[str], Model]] = {
@@ -73,21 +89,77 @@ _THINGS: dict[str, Callable[[str], Model]] = {
     "guide_post": lambda _: guide_post(),
     "bollard": lambda _: bollard(),
     "pole": lambda value: plain_pole(float(value)),
+    "gantry": _gantry,
 }
 
 
 def _signal(
-    signal: ET.Element, line: ReferenceLine, places: dict[tuple[str, str], list[Float[ndarray, "4 4"]]]
-) -> None:
-    """Stand a sign up, its face towards the traffic that it is for."""
+    signal: ET.Element,
+    road: ET.Element,
+    line: ReferenceLine,
+    places: dict[tuple[str, str], list[Float[ndarray, "4 4"]]],
+) -> bool:
+    """Put a sign up, its face towards the traffic that it is for; returns whether it hangs over the road."""
     kind = signal.get("type", "")
     if kind == LIGHT_TYPE or signal.get("dynamic") == "yes" or kind in {"", "-1", "0", "none"}:
-        return
+        return False
     x, y, z, heading = line.at(number_in(signal, "s"), number_in(signal, "t"))
     turn = heading + number_in(signal, "hOffset") + (math.pi if signal.get("orientation", "+") == "+" else 0.0)
     value = next((v for v in (signal.get("value", ""), signal.get("subtype", "")) if v not in {"", "-1", "-1.0"}), "")
     value = str(round(float(value))) if re.fullmatch(r"[0-9]+(\.[0-9]*)?", value) else value
+    lift = number_in(signal, "zOffset")
+    low, high = carriageway(road, number_in(signal, "s"))
+    hangs = lift >= OVERHEAD and low < number_in(signal, "t") < high
+    if hangs:
+        x, y, z, kind = x + HANGS * math.cos(turn), y + HANGS * math.sin(turn), z + lift, HUNG + kind
     places.setdefault((kind, value), []).append(_upright(x, y, z, turn))
+    return hangs
+
+
+def _gantries(
+    road: ET.Element,
+    hung: list[ET.Element],
+    line: ReferenceLine,
+    places: dict[tuple[str, str], list[Float[ndarray, "4 4"]]],
+) -> None:
+    """Stand up what the overhead signs of a road hang on, one gantry for those that are at one place along it."""
+    rows: dict[float, list[ET.Element]] = {}
+    for signal in sorted(hung, key=lambda one: number_in(one, "s")):
+        s = number_in(signal, "s")
+        near = next((at for at in rows if s - at < ONE_ROW), s)
+        rows.setdefault(near, []).append(signal)
+    for s, signals in rows.items():
+        sides = [number_in(signal, "t") for signal in signals]
+        height = max(number_in(signal, "zOffset") for signal in signals) + HALF
+        low, high = carriageway(road, s)
+        right, left = low - POST_BESIDE, high + POST_BESIDE
+        posts: tuple[float, ...]
+        if max(sides) - right <= CANTILEVER:
+            posts, ends = (right,), (right, max(sides) + 0.6)
+        elif left - min(sides) <= CANTILEVER:
+            posts, ends = (left,), (min(sides) - 0.6, left)
+        else:
+            posts, ends = (right, left), (right, left)
+        x, y, z, heading = line.at(s)
+        value = " ".join(f"{number:.2f}" for number in (height, *ends, *posts))
+        places.setdefault(("gantry", value), []).append(_upright(x, y, z, heading))
+
+
+def carriageway(road: ET.Element, s: float) -> tuple[float, float]:
+    """Lowest and highest t of what vehicles drive or stop on at `s`, the reference line included [m]."""
+    sections = sorted(road.findall("lanes/laneSection"), key=lambda one: number_in(one, "s"))
+    section = next((one for one in reversed(sections) if number_in(one, "s") <= s + 1e-9), None)
+    begin = 0.0 if section is None else number_in(section, "s")
+    offset = cubic_at(road.findall("lanes/laneOffset"), "s", s)
+    ends = [0.0, 0.0]
+    for side, name in enumerate(("right", "left")):
+        reach = 0.0
+        lanes = [] if section is None else section.findall(f"{name}/lane")
+        for lane in sorted(lanes, key=lambda one: abs(number_in(one, "id"))):
+            reach += cubic_at(lane.findall("width"), "sOffset", s - begin)
+            if lane.get("type") in DRIVABLE | {"shoulder"}:
+                ends[side] = reach
+    return offset - ends[0], offset + ends[1]
 
 
 def _object(

@@ -26,7 +26,7 @@ from scenarios.weather import Weather
 SPOTS = 16_384
 DISTANCE = 5.0
 """From the eye to the ground [m]: near enough for the grain to be seen."""
-LAMINATE = frozenset({"road", "marking_white", "marking_yellow"})
+LAMINATE = frozenset({"road", "concrete", "marking_white", "marking_yellow"})
 """Materials that lie on the lane tile."""
 
 

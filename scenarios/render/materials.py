@@ -31,6 +31,8 @@ class Material:
         film: how far water and ice films form on it.
         ground: lies on the ground: its mirror image of the sun counts as glare.
         traffic: wheels roll over it, although it follows no lane.
+        ploughed: cleared with the carriageway, although it lies on the verge's tile.
+        slab: made of concrete slabs with sealed joints, 5 m long and a lane wide.
         wear: share of it that is worn off to the asphalt below, for paint.
         semantic: CARLA's CityObjectLabel where it is part of the scenery.
         lamp: its kind of lamp, from LAMP_KINDS.
@@ -46,6 +48,8 @@ class Material:
     film: float = 0.0
     ground: bool = False
     traffic: bool = False
+    ploughed: bool = False
+    slab: bool = False
     wear: float = 0.0
     semantic: int = 20
     lamp: str = "none"
@@ -53,12 +57,16 @@ class Material:
 
 ASPHALT_COLOR = (0.088, 0.09, 0.096)
 _ROAD = Material(ASPHALT_COLOR, 0.78, detail=0.35, snow=1.0, film=1.0, ground=True, semantic=1)
-_PAINT = replace(_ROAD, color=(0.72, 0.72, 0.7), roughness=0.6, detail=0.1, wear=0.22, semantic=24)
+CONCRETE_COLOR = (0.27, 0.262, 0.245)
+"""Weathered grey concrete reflects 0.20 to 0.30, new one 0.35 to 0.40 (American Concrete Pavement Association 2002,
+"Albedo: a measure of pavement surface reflectance")."""
+_CONCRETE = replace(_ROAD, color=CONCRETE_COLOR, roughness=0.7, detail=0.12, slab=True)
+_PAINT = replace(_ROAD, color=(0.72, 0.72, 0.7), roughness=0.6, detail=0.1, wear=0.22, ploughed=True, semantic=24)
 
 MATERIALS: dict[str, Material] = {
     "road": _ROAD,
     "junction": replace(_ROAD, traffic=True),
-    "shoulder": replace(_ROAD, color=(0.115, 0.112, 0.108)),
+    "shoulder": replace(_ROAD, color=(0.115, 0.112, 0.108), ploughed=True),
     "marking_white": _PAINT,
     "crossing": replace(_PAINT, traffic=True),
     "marking_yellow": replace(_PAINT, color=(0.68, 0.42, 0.05)),
@@ -114,6 +122,9 @@ MATERIALS: dict[str, Material] = {
     "sign_yellow": Material((0.75, 0.45, 0.02), 0.45, semantic=8),
     "sign_back": Material((0.35, 0.36, 0.37), 0.5, semantic=8),
     "housing": Material((0.03, 0.032, 0.03), 0.5),
+    "concrete": _CONCRETE,
+    "concrete_junction": replace(_CONCRETE, traffic=True),
+    "concrete_shoulder": replace(_CONCRETE, ploughed=True),
 }  # fmt: skip
 
 COLUMNS = 16
@@ -144,7 +155,8 @@ class MaterialTable:
         return np.array(
             [
                 (*m.color, m.roughness, m.specular, m.metallic, m.clearcoat, m.detail, m.snow, m.film, float(m.ground),
-                 m.wear, float(LAMP_KINDS.index(m.lamp)), float(m.traffic), 0.0, 0.0)
+                 m.wear, float(LAMP_KINDS.index(m.lamp)), float(m.traffic), float(m.ploughed),
+                 float(m.slab))
                 for m in self.entries
             ],
             dtype=np.float32,

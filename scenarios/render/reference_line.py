@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,11 +39,7 @@ class ReferenceLine:
 
     def height(self, s: float) -> float:
         """Elevation at s [m]."""
-        part = next((one for one in reversed(self.elevations) if number_in(one, "s") <= s + 1e-9), None)
-        if part is None:
-            return 0.0
-        ds = s - number_in(part, "s")
-        return sum(number_in(part, name) * ds**power for power, name in enumerate("abcd"))
+        return cubic_at(self.elevations, "s", s)
 
     def _plan(self, s: float) -> tuple[float, float, float]:
         if not self.geometries:
@@ -54,6 +51,16 @@ class ReferenceLine:
         heading = number_in(part, "hdg")
         c, d = math.cos(heading), math.sin(heading)
         return number_in(part, "x") + c * u - d * v, number_in(part, "y") + d * u + c * v, heading + turn
+
+
+def cubic_at(parts: Iterable[ET.Element], start: str, s: float) -> float:
+    """Value at `s` of cubic polynomials that each begin at their attribute `start`; 0 before the first."""
+    ordered = sorted(parts, key=lambda one: number_in(one, start))
+    part = next((one for one in reversed(ordered) if number_in(one, start) <= s + 1e-9), None)
+    if part is None:
+        return 0.0
+    ds = s - number_in(part, start)
+    return sum(number_in(part, name) * ds**power for power, name in enumerate("abcd"))
 
 
 def _local(shape: ET.Element, ds: float, length: float) -> tuple[float, float, float]:

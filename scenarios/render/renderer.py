@@ -24,6 +24,7 @@ from scenarios.render.lamps import LAMP_COLORS, lamps_of, scenery_bits, season_o
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import set_threads
 from scenarios.render.optics.exposure import Adaptation
+from scenarios.render.scattering import HEAVIEST
 from scenarios.render.scene import Scene
 from scenarios.render.shading import Shader
 from scenarios.render.shot import Shot
@@ -44,6 +45,7 @@ class Quality:
         denoise: Open Image Denoise's effort; "" leaves the picture as it is.
         rounds: how often it is traced, each time by other chance; the picture is the mean.
         clamp: see `tracer.INDIRECT_CLAMP`.
+        heaviest: see `scattering.HEAVIEST`.
     """
 
     samples: int
@@ -51,6 +53,7 @@ class Quality:
     denoise: str
     rounds: int = 1
     clamp: float = INDIRECT_CLAMP
+    heaviest: float = HEAVIEST
 
 
 SKIES, GROUNDS = 4, 3
@@ -59,7 +62,7 @@ SKIES, GROUNDS = 4, 3
 QUALITIES = {
     "physical": Quality(8, 3, "balanced"),
     "preview": Quality(1, 2, "fast"),
-    "reference": Quality(16, 8, "", rounds=32, clamp=float("inf")),
+    "reference": Quality(16, 8, "", rounds=32, clamp=float("inf"), heaviest=float("inf")),
 }
 """`reference` is what the others are held against: 512 paths a pixel, not denoised, no light cut at the clamp."""
 
@@ -176,7 +179,8 @@ class Renderer:
         cover[laned] = tiles.cover_at(np.zeros(int(laned.sum()), int), place[laned])
         if (~laned).any():
             kind, where = self._finder.tile(points[~laned])
-            cover[~laned] = tiles.cover_at(kind, where)
+            beside = np.where(kind == 1, 1 - weather.cleared, 1.0)
+            cover[~laned] = tiles.cover_at(kind, where) * beside
         return cover
 
     def seed_of(self, instant: Instant, view: View) -> int:

@@ -13,6 +13,7 @@ from numpy import ndarray
 from scenarios.render.frames import FLIP
 from scenarios.render.geometry import Mesh, facing_up, mesh
 from scenarios.render.materials import MaterialTable
+from scenarios.render.opendrive_number import number_in
 from scenarios.render.pavement import LANES_IN_TILE
 from scenarios.render.roadmarks import RoadMark, Stroke, road_marks
 from scenarios.render.surface import TILES
@@ -28,6 +29,8 @@ SHORTEST_PERIOD = 0.1
 """Dashes and gaps shorter than this together are drawn as if they were this long [m]."""
 DRIVABLE = frozenset({"driving", "parking", "bidirectional", "entry", "exit", "onRamp", "offRamp", "stop", "biking"})
 RAISED = {"sidewalk": 0.14, "curb": 0.14, "median": 0.12}
+CONCRETE = {"road": "concrete", "junction": "concrete_junction", "shoulder": "concrete_shoulder"}
+"""Materials of the same surfaces where the map says `<material surface="concrete">`."""
 SUNK = {"road": 0.0, "junction": 0.004, "shoulder": 0.008}
 """How far surfaces lie below the map's height [m], so that none flickers where lanes of two roads overlap."""
 ROAD_SHIFT = 17.3
@@ -46,6 +49,7 @@ class Lane:
         inner, outer: borders towards and away from the reference line, renderer axes [m].
         outer_marks, inner_marks: what is painted on them, by ascending s; inner ones beside the reference line only.
         section: s at which its lane section begins [m].
+        surfaces: s from which on it is paved with what the map names, ascending.
     """
 
     road: int
@@ -58,6 +62,7 @@ class Lane:
     outer_marks: tuple[RoadMark, ...] = ()
     inner_marks: tuple[RoadMark, ...] = ()
     section: float = 0.0
+    surfaces: tuple[tuple[float, str], ...] = ()
 
     @property
     def traffic(self) -> bool:
@@ -102,7 +107,11 @@ def _section_lanes(road: ET.Element, section: ET.Element, span: tuple[float, flo
         own = road_marks(elements[number], span[0], outward)
         middle = road_marks(elements[0], span[0], outward, middle=True) if number == beside and 0 in elements else ()
         kind = str(elements[number].get("type"))
-        found.append(Lane(number_of_road, number, kind, junction, *place, own, middle, span[0]))
+        paved = sorted(
+            (span[0] + number_in(material, "sOffset"), material.get("surface", "").lower())
+            for material in elements[number].findall("material")
+        )
+        found.append(Lane(number_of_road, number, kind, junction, *place, own, middle, span[0], tuple(paved)))
     return found
 
 
@@ -134,9 +143,24 @@ def road_meshes(lanes: list[Lane], table: MaterialTable) -> list[Mesh]:
         name = "shoulder" if not lane.traffic else ("junction" if lane.junction else "road")
         sunk = np.array([0.0, 0.0, SUNK[name]])
         in_lane = lane.traffic and not lane.junction
-        tile = np.concatenate([lane.tile(np.full(len(lane.s), share), lane.s) for share in (0.0, 1.0)])
-        meshes.append(strip(lane.inner - sunk, lane.outer - sunk, table.number(name), tile if in_lane else None))
+        for s, surface in _paved(lane):
+            tile = np.concatenate([lane.tile(np.full(len(s), share), s) for share in (0.0, 1.0)])
+            inner, outer = (_at(s, lane.s, border) - sunk for border in (lane.inner, lane.outer))
+            material = table.number(CONCRETE[name] if "concrete" in surface else name)
+            meshes.append(strip(inner, outer, material, tile if in_lane else None))
     return meshes
+
+
+def _paved(lane: Lane) -> list[tuple[Float[ndarray, "_"], str]]:
+    """The stretches of a lane that are paved alike: their places along the road, and what the map calls it."""
+    starts = [(-np.inf, ""), *lane.surfaces]
+    ends = [*(s for s, _ in lane.surfaces), np.inf]
+    found = []
+    for (start, surface), end in zip(starts, ends, strict=True):
+        span = (max(start, float(lane.s[0])), min(end, float(lane.s[-1])))
+        if span[1] > span[0]:
+            found.append((_between(span, lane.s) if lane.surfaces else lane.s, surface))
+    return found
 
 
 def strip(

@@ -12,6 +12,8 @@ from scenarios.render.shading import Hit
 from scenarios.render.snow import anisotropy
 
 COAT_ALPHA = 0.005
+HEAVIEST = 4.0
+"""What one bounce may multiply a path's light by at most, but in `reference`: it removes sparkles."""
 
 
 def _ggx(alpha: Any, view: Any, light: Any) -> tuple[Any, Any, Any]:
@@ -44,8 +46,8 @@ def scatter(hit: Hit, light: Any) -> tuple[Any, Any]:
     return dr.select(above, matte, 0), dr.select(above, gloss, 0)
 
 
-def bounce(hit: Hit, choice: Any, sample: Any) -> tuple[Any, Any]:
-    """Draw a direction (local) to go on with, and BSDF times cosine over its density."""
+def bounce(hit: Hit, choice: Any, sample: Any, heaviest: Any) -> tuple[Any, Any]:
+    """Draw a direction (local) to go on with, and BSDF times cosine over its density, up to `heaviest`."""
     nv = dr.maximum(hit.viewer.z, 1e-3)
     mirror_share = dr.mean(_schlick(hit.mirror, nv)) + 0.02
     base_share = dr.mean(hit.albedo) + 0.02
@@ -66,7 +68,7 @@ def bounce(hit: Hit, choice: Any, sample: Any) -> tuple[Any, Any]:
     )
     matte, gloss = scatter(hit, light)
     weight = dr.select(density > 1e-7, (matte + gloss) / density, 0)
-    return light, dr.minimum(weight, 4.0)
+    return light, dr.minimum(weight, heaviest)
 
 
 def visible_normal(view: Any, alpha: Any, sample: Any) -> Any:

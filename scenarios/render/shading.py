@@ -16,7 +16,7 @@ from numpy import ndarray
 from scenarios.render.geometry import Buffers
 from scenarios.render.materials import ASPHALT_COLOR, COLUMNS
 from scenarios.render.mitsuba_setup import dr, mi, opaque
-from scenarios.render.pavement import GRAIN_CONTRAST, SEAL_DARKENS, SEAL_SHOWN
+from scenarios.render.pavement import GRAIN_CONTRAST, LANE_WIDTH, LANES_IN_TILE, SEAL_DARKENS, SEAL_SHOWN
 from scenarios.render.surface import TILES, Tiles
 from scenarios.render.tints import Tints
 from scenarios.weather import Weather
@@ -116,6 +116,7 @@ class Layers:
     def __init__(self, tiles: Tiles, weather: Weather) -> None:
         self.tiles = tiles
         self.dusting = opaque(mi.Float, weather.snow_cover)
+        self.cleared = opaque(mi.Float, weather.cleared)
         self.tints = Tints.of(weather)
 
     def at(
@@ -146,13 +147,19 @@ class Layers:
         bare = dr.clip((detail * 0.4 + slope.z * 0.5 - 1.15 + wear) * 4, 0, 1) * dr.select(painted, 1.0, 0.0)
         color = dr.lerp(dr.maximum(color * (1 + grain * detail), 0), asphalt, bare)
         paved = dr.select(ground, film_kept, 0)
-        seal = dr.clip(slope.w, 0, 1) * shown * paved * dr.select(painted, dr.fma(bare, 0.65, 0.35), 1)
+        slab = row[3].w
+        joint, tone = slabs(place, found.t, tile == 0)
+        color = color * (1 + SLAB_CONTRAST * slab * tone)
+        poured = dr.maximum(dr.clip(slope.w, 0, 1) * shown * (1 - SOUND * slab), joint * slab)
+        seal = poured * paved * dr.select(painted, dr.fma(bare, 0.65, 0.35), 1)
         color = color * (1 - SEAL_DARKENS * seal)
         roughness, specular = dr.lerp(roughness, BITUMEN_ROUGHNESS, seal), dr.lerp(specular, 0.02, seal)
         color, leaf = self.tints.soiled(color, dr.select(ground, dr.clip(-slope.w, 0, 1), 0), paved, slope.z)
         lies = dr.select(ground, dr.clip((normal.z - 0.35) * 2.5, 0, 1), dr.clip((normal.z + 0.15) * 1.6, 0, 1))
         far = dr.select(tile == 1, 1 - 1 / (1 + dr.square(found.t / FIELD_FROM)), 0)
         cover = dr.lerp(cover, dr.clip(self.dusting * 1.06, 0, 1), far)
+        swept = self.cleared * dr.clip(1.3 - slope.z, 0, 1)
+        cover = cover * (1 - dr.select(tile == 1, swept * row[3].z, 0))
         dust = dr.clip((self.dusting * snow_kept + slope.z * 0.35 - 0.38) * 5, 0, 1)
         dust = dr.select(self.dusting > 0, dust, 0)
         covered = dr.select(ground, cover * dr.minimum(snow_kept * (1.2 - 0.2 * detail), 1), dust) * lies
@@ -169,7 +176,7 @@ class Layers:
         packed = dr.lerp(SNOW_ROUGHNESS, ICE_ROUGHNESS, dr.maximum(polish, 0.8 * soaked))
         roughness = dr.lerp(roughness, packed, covered)
         specular = dr.lerp(specular, dr.lerp(0.01, 0.02, dr.maximum(polish, soaked)), covered)
-        bump = dr.select(ground, 1.0, 0.0) * lies
+        bump = dr.select(ground, 1.0, 0.0) * lies * (1 - SLAB_SMOOTH * slab * (1 - covered))
         normal = dr.normalize(normal - (along * slope.x + across * slope.y) * bump * dr.maximum(near, 0.35))
         facing = -ray.d
         below = dr.dot(normal, facing) < 0.02
@@ -207,6 +214,28 @@ SMOOTH_FROM = 70.0
 """Distance at which grain has lost half its contrast [m]: it is far below a pixel there."""
 FIELD_FROM = 130.0
 """Distance at which bare patches of the fields have lost half their contrast [m]."""
+
+
+SLAB_LENGTH, JOINT = 5.0, 0.012
+"""Distance between the transverse joints of concrete and width of their seal [m]: usual ones, by assumption."""
+JOINT_DIRT, JOINT_SOILED = 0.3, 0.1
+"""How far dirt and wear darken the concrete at a joint, and how far from it that ends [m]."""
+SLAB_CONTRAST, SLAB_SMOOTH, SOUND = 0.2, 0.6, 0.85
+"""How far slabs differ in tone, how much evener they are than asphalt, and the share of asphalt's repairs they lack."""
+
+
+def slabs(place: Any, distance: Any, laned: Any) -> tuple[Any, Any]:
+    """How far sealed joints cover places on the lane tile, seen from `distance` [m], and each slab's tone, -0.5 to 0.5.
+
+    Joints run along the lanes' borders and across them; far away they are as wide and as faint as a pixel.
+    """
+    s, lateral = place.x * (TILES[0].length / SLAB_LENGTH), place.y * LANES_IN_TILE
+    gap = dr.minimum(dr.abs(s - dr.round(s)) * SLAB_LENGTH, dr.abs(lateral - dr.round(lateral)) * LANE_WIDTH)
+    reach = JOINT / 2 + 0.003 + 4e-4 * distance
+    joint = dr.clip(dr.clip(1 - gap / reach, 0, 1) * (JOINT / reach), 0, 1)
+    joint = dr.maximum(joint, JOINT_DIRT * dr.clip(1 - gap / JOINT_SOILED, 0, 1))
+    tone = _chance(dr.floor(s) + 1009 * dr.floor(lateral)) - 0.5
+    return dr.select(laned, joint, 0), dr.select(laned, tone, 0)
 
 
 def stretches(u: Any, laned: Any) -> tuple[Any, Any]:

@@ -173,6 +173,7 @@ class Shot:
                     bounces=quality.bounces,
                     seed=seed ^ rows.start * BAND_SEED ^ turn * ROUND_SEED,
                     clamp=quality.clamp,
+                    heaviest=quality.heaviest,
                 )
                 for rows, band in bands(self.camera, quality.samples)
             ]

@@ -32,6 +32,8 @@ TILES = (
 """Lane, verge, junction."""
 RUT_FILM = 0.03
 """What traffic leaves in dry wheel tracks, rubber and polish, as a share of a water film."""
+REMAINS = 0.5
+"""Share of the snow at the lanes' edges that the plough leaves, where no wheel grinds it away."""
 LEAF = 0.6
 """From this dirt on a spot is a leaf; below it is how far salt or mud covers it, doubled."""
 
@@ -61,10 +63,17 @@ def snow_cover(pattern: Pattern, weather: Weather) -> Float[ndarray, "rows colum
     """Share of each spot under snow: wheels wear it off along the tracks, with ragged edges; deep snow has no gaps."""
     if weather.snow_cover <= 0:
         return np.zeros_like(pattern.grain)
-    amount = weather.snow_cover * (1 - weather.snow_tracks * pattern.traffic)
+    gone = ploughed(pattern, weather) * (1 - REMAINS * pattern.border)
+    amount = weather.snow_cover * (1 - weather.snow_tracks * pattern.traffic) * (1 - gone)
     broken = 0.13 * pattern.streaks + 0.2 * pattern.blots + 0.05 * pattern.fine + 0.09 * pattern.ragged
-    deep = min(1.0, weather.snow_depth / 0.1) * (1 - pattern.traffic)
+    broken = broken * (1 - 0.7 * gone)
+    deep = min(1.0, weather.snow_depth / 0.1) * (1 - pattern.traffic) * (1 - ploughed(pattern, weather))
     return step(0.3, 0.7, amount + broken * min(1, 4 * weather.snow_cover) * (1 - 0.8 * deep) + 0.25 * deep)
+
+
+def ploughed(pattern: Pattern, weather: Weather) -> Float[ndarray, "rows columns"]:
+    """How far ploughs and salt have cleared each spot: only where wheels roll."""
+    return np.asarray(weather.cleared * (pattern.traffic > 0))
 
 
 def puddles(pattern: Pattern, weather: Weather) -> Float[ndarray, "rows columns"]:
@@ -79,6 +88,7 @@ def water(pattern: Pattern, weather: Weather, puddle: Float[ndarray, "rows colum
     """Thickness of the smooth layer on the ground, 0 dry to 1 mirror: water film, puddles, ice under snow, glaze."""
     wet = weather.wetness / 100 * (0.62 + 0.22 * pattern.tracks + 0.06 * pattern.fine)
     under_snow = 0.55 * weather.snow_packed * min(1.0, weather.snow_cover * 1.5) * (0.5 + 0.5 * pattern.tracks)
+    under_snow = under_snow * (1 - ploughed(pattern, weather))
     glaze = (
         0.0 if weather.ice <= 0 else step(0.0, 0.7, weather.ice * 2 - 1.15 + 0.3 * pattern.blots + 0.5 * pattern.tracks)
     )
@@ -98,7 +108,7 @@ def relief(
     """Height of the surface above the flat road [m]: stones, snow with its drifts and grains, rings of rain drops."""
     height = 0.0022 * pattern.fine * (1 - puddle) * (1 - 0.75 * cover) * (1 - 0.6 * film) * (1 - 0.7 * pattern.seal)
     loose = cover * (1 - 0.8 * polish)
-    height = height + cover * (0.018 + 0.12 * min(weather.snow_depth, 0.4))
+    height = height + cover * (0.018 + 0.12 * min(weather.snow_depth, 0.4) * (1 - ploughed(pattern, weather)))
     height = height + loose * 0.011 * pattern.dunes + cover * 0.003 * pattern.streaks + loose * 0.0035 * pattern.fine
     height = height + weather.slush * cover * 0.01 * pattern.ragged
     rain = weather.precipitation / 100 * (weather.temperature > 0)

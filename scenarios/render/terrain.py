@@ -23,6 +23,8 @@ MARGIN = 90.0
 FAR = 1800.0
 BESIDE, SUNK = (0.3, 0.8, 1.5, 2.5, 4.0), 0.1
 """How far beside an edge another lane is looked for, and how far the verge begins below the ground then [m]."""
+AT_ONCE = 1 << 16
+"""Most places whose neighbours among the lanes are held at once: some 100 MB."""
 CLEARED = 7.0
 """How far from a road that passes under another one the land stays low [m]."""
 
@@ -53,6 +55,10 @@ class Land:
 
     def height(self, xy: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
         """Height of the land [m], a little under road and verge where they cover it."""
+        parts = [self._height(xy[first : first + AT_ONCE]) for first in range(0, len(xy), AT_ONCE)]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _height(self, xy: Float[ndarray, "n 2"]) -> Float[ndarray, "n"]:
         gap, index = self.tree.query(xy, k=min(24, len(self.points)))
         heights, edge = self.points[index, 2], gap - self.half_widths[index]
         weight = 1 / (gap[:, :8] + 0.5) ** 3

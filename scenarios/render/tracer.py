@@ -23,7 +23,7 @@ from scenarios.render.beams import COLUMNS, beam, headlamp
 from scenarios.render.materials import LAMP_KINDS
 from scenarios.render.mitsuba_setup import dr, mi, on_device, opaque, table
 from scenarios.render.retro import retroreflected
-from scenarios.render.scattering import bounce, scatter
+from scenarios.render.scattering import HEAVIEST, bounce, scatter
 from scenarios.render.shading import Hit, Shader
 
 INDIRECT_CLAMP = 3.0
@@ -91,13 +91,17 @@ def trace(
     bounces: int,
     seed: int,
     clamp: float = INDIRECT_CLAMP,
+    heaviest: float = HEAVIEST,
 ) -> Traced:
-    """Trace a view with `samples` paths a pixel of up to `bounces` surface hits; the same seed gives the same bytes."""
+    """Trace a view with `samples` paths a pixel of up to `bounces` surface hits; the same seed gives the same bytes.
+
+    `clamp` limits what arrives over more than one bounce, `heaviest` what a bounce multiplies it by; infinity is none.
+    """
     start = opaque(mi.UInt64, seed & 0xFFFFFFFF)  # a plain number would be compiled into the kernel, for every seed
     sampler = mi.PCG32(size=camera.width * camera.height * samples, initstate=start)
     offset = mi.Point2f(sampler.next_float32(), sampler.next_float32())
     ray = camera_rays(camera, samples, offset)
-    parts = _paths(_Kernel(scene, light, shader, bounces, clamp), ray, sampler)
+    parts = _paths(_Kernel(scene, light, shader, bounces, clamp, heaviest), ray, sampler)
     dr.eval(parts)
     sums = [[dr.block_sum(channel, samples) if samples > 1 else channel for channel in part] for part in parts]
     dr.eval(sums)
@@ -175,7 +179,7 @@ def _pixels(channels: Any, samples: int, camera: Camera) -> Float32[ndarray, "he
 class _Kernel:
     """What every path reads. A plain object: Dr.Jit takes no copies of it into the loop's state."""
 
-    def __init__(self, scene: Any, light: Light, shader: Shader, bounces: int, clamp: float) -> None:
+    def __init__(self, scene: Any, light: Light, shader: Shader, bounces: int, clamp: float, heaviest: float) -> None:
         rows = np.ascontiguousarray(light.lamps.T, dtype=np.float32)
         count = rows.shape[1]
         self.scene = scene
@@ -189,6 +193,7 @@ class _Kernel:
         self.candidates = opaque(mi.UInt32, min(count, CANDIDATES))
         self.lamp_colors = [table(column) for column in light.lamp_colors.T]
         self.last = opaque(mi.UInt32, bounces)
+        self.heaviest = opaque(mi.Float, heaviest)
         height = float(np.rad2deg(np.arcsin(np.clip(light.sun[2], -1, 1))))
         least = 0.05 * float(np.exp(min(height, 0.0) / 1.26)) + (DARK_CLAMP if height < 0 else 0.0)
         self.limit = (dr.max(self.irradiance) * dr.inv_pi + opaque(mi.Float, least)) * opaque(mi.Float, clamp)
@@ -341,7 +346,7 @@ def _step(
     depth = depth + 1
     active = active & (depth < kernel.last)
     sample = mi.Point2f(sampler.next_float32(), sampler.next_float32())
-    light, factor = bounce(hit, sampler.next_float32(), sample)
+    light, factor = bounce(hit, sampler.next_float32(), sample, kernel.heaviest)
     ray = mi.Ray3f(hit.p + hit.geometric * GAP, hit.frame.to_world(light))
     weight = weight * dr.select(active, factor, 0)
     active = active & (dr.max(weight) > 1e-3) & (dr.dot(hit.geometric, ray.d) > 0)

@@ -187,7 +187,7 @@ def road_grip(weather: Weather) -> float:
     snow = FRESH_SNOW_GRIP + (POLISHED_SNOW_GRIP - FRESH_SNOW_GRIP) * weather.snow_packed
     snow += (min(snow, SLUSH_GRIP) - snow) * weather.slush
     bare += (ICE_GRIP - bare) * weather.ice
-    covered = weather.snow_cover * (1 - 0.8 * weather.snow_tracks)
+    covered = weather.snow_cover * (1 - 0.8 * weather.snow_tracks) * (1 - weather.cleared)
     if weather.snow_cover > 0:
         bare = min(bare, WET_GRIP)
     return bare + (snow - bare) * covered

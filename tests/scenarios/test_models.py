@@ -286,7 +286,8 @@ def test_a_limit_sign_is_read_from_left_to_right() -> None:
     assert not np.array_equal(ink("50").shape, ink("10").shape)
 
 
-def test_pedals_carry_the_feet_round() -> None:
+@pytest.mark.parametrize("gait", [0.0, 0.3, 1.0])
+def test_pedals_carry_the_feet_round_at_any_speed(gait: float) -> None:
     parts = {p.name: p for p in model_for("vehicle.bh.crossbike", {}, 2).parts}
     crank, shoe = parts["pedals"].joint, parts["shoe_left"]
     assert crank is not None
@@ -295,7 +296,7 @@ def test_pedals_carry_the_feet_round() -> None:
     pedal = np.array([crank.pivot[0] + 0.165, 0.0, crank.pivot[2], 1.0])
     path = 2 * math.pi * crank.period
     way = np.linspace(0, path, 12, endpoint=False)
-    feet = np.array([shoe.joint.matrix(at) @ foot for at in way])
+    feet = np.array([shoe.joint.matrix(at, gait=gait) @ foot for at in way])
     pedals = np.array([crank.matrix(at) @ pedal for at in way])
     assert np.ptp((feet - pedals)[:, [0, 2]], axis=0).max() < 0.12
     assert np.ptp(feet[:, 2]) > 0.25

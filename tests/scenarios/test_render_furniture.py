@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 
 from perception.errors import WhiteoutError
 from scenarios.maps.world_map import WorldMap, load_map
-from scenarios.render.furniture import furnish
+from scenarios.render import terrain
+from scenarios.render.furniture import carriageway, furnish
 from scenarios.render.geometry import Mesh
 from scenarios.render.houses import house_meshes
 from scenarios.render.junctions import Covered, junction_meshes, trimmed
@@ -238,3 +240,68 @@ def test_a_barrier_lies_along_its_heading(heading: float) -> None:
     away = made.vertices[:, :2].astype(float) - made.vertices[:, :2].mean(0)
     main = np.linalg.svd(away, full_matrices=False)[2][0]
     assert math.remainder(math.atan2(main[1], main[0]) - heading, math.pi) == pytest.approx(0, abs=0.05)
+
+
+def test_land_is_as_high_in_small_parts_and_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    world_map = WorldMap("land", straight_road(200.0), Path("land.xodr"))
+    land = Land.around(lanes_of(world_map.opendrive, world_map.carla_map()), seed=1)
+    places = np.random.default_rng(0).uniform(-400, 400, (40_000, 2))
+    whole = land.height(places)
+    monkeypatch.setattr(terrain, "AT_ONCE", 999)
+    np.testing.assert_array_equal(land.height(places), whole)
+    assert land.height(np.zeros((0, 2))).shape == (0,)
+    tracemalloc.start()
+    land.height(places)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4e6, "40,000 places at once take 30 MB"
+
+
+def overhead(signs: list[tuple[float, float, float]], width: float = 3.5) -> dict[str, list[np.ndarray]]:
+    """Meshes in place, by material, of a road that has a sign at each (s, t, height)."""
+    text = straight_road(100.0).replace('a="3.5"', f'a="{width}"')
+    inner = "".join(
+        f'<signal id="{i}" type="274" value="80" s="{s}" t="{t}" zOffset="{z}" orientation="+" dynamic="no"/>'
+        for i, (s, t, z) in enumerate(signs)
+    )
+    found: dict[str, list[np.ndarray]] = {}
+    for item in furnish(text.replace("</road>", f"<signals>{inner}</signals></road>"), MaterialTable()).standing:
+        for matrix in item.matrices:
+            for number in np.unique(item.mesh.materials[item.mesh.materials < len(NAMES)]):
+                corners = item.mesh.vertices[item.mesh.faces[item.mesh.materials == number]].reshape(-1, 3)
+                found.setdefault(NAMES[number], []).append(corners @ matrix[:3, :3].T + matrix[:3, 3])
+    return found
+
+
+@pytest.mark.parametrize(("width", "posts"), [(3.5, 1), (11.0, 2)])
+def test_signs_over_a_carriageway_hang_on_one_gantry_that_stands_beside_it(width: float, posts: int) -> None:
+    lanes = [(50.0, -width / 3, 5.5), (50.5, -2 * width / 3, 5.5), (50.0, width / 2 if posts == 2 else -1.0, 5.5)]
+    found = overhead(lanes, width)
+    assert "pole" not in found
+    faces, (frame, *_) = found["sign"], sorted(found["metal"], key=len, reverse=True)
+    assert len(faces) == 3
+    assert min(face[:, 2].min() for face in faces) > 5.5
+    over = np.abs(frame[:, 1]) < width
+    assert frame[over, 2].min() > 5.5
+    standing = frame[frame[:, 2] < 1.0]
+    assert len(np.unique(np.sign(standing[:, 1]))) == posts
+    assert np.abs(standing[:, 1]).min() > width + 0.5
+    for face in faces:
+        nearest = np.linalg.norm(frame[over][:, None, :2] - face[None, :, :2].mean(axis=1), axis=-1).min()
+        assert nearest < 0.7
+
+
+def test_signs_beside_the_road_or_low_over_it_keep_their_poles() -> None:
+    found = overhead([(30.0, -6.0, 6.0), (60.0, -2.0, 2.0)])
+    assert len(found["pole"]) == 2
+    assert "metal" not in found
+    assert max(pole[:, 2].max() for pole in found["pole"]) < 3.0
+
+
+def test_the_carriageway_ends_with_its_last_lane_for_vehicles() -> None:
+    text = straight_road(100.0).replace(
+        "</right>", '<lane id="-2" type="sidewalk"><width sOffset="0" a="2" b="0" c="0" d="0"/></lane></right>'
+    )
+    text = text.replace("<lanes>", '<lanes><laneOffset s="0" a="0.5" b="0.01" c="0" d="0"/>')
+    road = next(ET.fromstring(text).iter("road"))
+    assert carriageway(road, 50.0) == pytest.approx((1.0 - 3.5, 1.0 + 3.5))

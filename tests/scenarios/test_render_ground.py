@@ -13,6 +13,8 @@ from scenarios.instant import Instant, Pose, View
 from scenarios.render.air import EYE, Air, extinction, velocity_of
 from scenarios.render.banks import PROFILE, bank_mesh
 from scenarios.render.frames import camera_of
+from scenarios.render.goniometer import reflectance_factor
+from scenarios.render.labels import MARKING
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.render.pavement import GRAIN_CONTRAST, SEAL_DARKENS, SEAL_SHOWN, TileSize, flat_pattern, lane_pattern
@@ -23,7 +25,7 @@ from scenarios.render.roads import lanes_of
 from scenarios.render.shading import stretches
 from scenarios.render.sky import daylight, sky_of
 from scenarios.render.spray import spray, water_thrown
-from scenarios.render.surface import LEAF, TILES, dirt, puddles, snow_cover
+from scenarios.render.surface import LEAF, TILES, Tiles, dirt, puddles, snow_cover
 from scenarios.weather import Weather, preset
 from tests.scenarios.rendered import car, look, renderer, straight_map, view
 
@@ -68,6 +70,42 @@ def test_deep_snow_leaves_no_gap_where_no_wheel_rolls() -> None:
     thin, deep = (snow_cover(verge, Weather(snow_cover=0.6, snow_depth=d)) for d in (0.0, 0.3))
     assert thin.min() < 0.5
     assert deep.min() > 0.95
+
+
+def test_a_cleared_carriageway_is_bare_but_for_its_edges_and_the_land_keeps_its_snow() -> None:
+    verge = flat_pattern(TILES[1], 0.0, np.random.default_rng(7))
+    snowy = preset("cleared-snow@3").with_values(cleared=0.0)
+    np.testing.assert_array_equal(snow_cover(verge, snowy), snow_cover(verge, replace(snowy, cleared=1.0)))
+    assert snow_cover(verge, snowy).min() > 0.9
+    shares = [
+        [float(snow_cover(PATTERN, preset(f"cleared-snow@{step}"))[where].mean()) for step in (1, 3, 5)]
+        for where in (PATTERN.border > 0.9, PATTERN.border < 0.1)
+    ]
+    assert all(share == sorted(share) for share in shares)
+    assert all(edge > 2 * middle for edge, middle in zip(*shares, strict=True))
+    assert shares[1][0] < 0.01
+    assert shares[0][0] > 0.05
+    assert snow_cover(PATTERN, preset("cleared-snow@1"))[PATTERN.tracks > 0.5].mean() < 0.002
+
+
+def test_paint_and_shoulders_are_cleared_with_the_lanes_and_labels_agree() -> None:
+    """At the same place and in the same weather the land is white; what lies beside the lanes is known by its row."""
+    snowy = Weather(snow_cover=1.0, snow_depth=0.2, snow_tracks=0.2, temperature=-5.0)
+    swept = replace(snowy, cleared=1.0, snow_tracks=1.0)
+    tiles = Tiles(3)
+    for material in ("shoulder", "grass"):
+        white, left = (
+            reflectance_factor(material, weather, incidence=45.0, view=10.0, tiles=tiles) for weather in (snowy, swept)
+        )
+        assert white > 0.6
+        assert left == white if material == "grass" else left < 0.6 * white
+    own, points = renderer(), np.array([[40.0, -1.75, 0.0], [60.0, 1.75, 0.0], [50.0, 9.0, 0.0]])
+    off_the_tile = np.full((3, 2), np.nan)
+    assert own.cover_on_tile(snowy, points, off_the_tile).min() > 0.6
+    assert own.cover_on_tile(swept, points, off_the_tile).max() < 0.1
+    shown = [int((look(weather, at=SMALL).semantic() == MARKING).sum()) for weather in (snowy, swept, Weather())]
+    assert shown[0] < 0.2 * shown[1]
+    assert 0.7 * shown[2] < shown[1] <= shown[2]
 
 
 def test_salt_dries_beside_the_tracks_and_leaves_lie_where_no_wheel_rolls() -> None:

@@ -10,7 +10,11 @@ import pytest
 
 from perception.errors import WhiteoutError
 from scenarios.instant import Instant
-from scenarios.render.renderer import Renderer
+from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.renderer import QUALITIES, Renderer
+from scenarios.render.scattering import HEAVIEST, bounce
+from scenarios.render.shading import Hit
+from scenarios.render.tracer import trace
 from scenarios.weather import CARLA_FIELDS, PRESETS, Weather, preset
 from tests.scenarios.rendered import car, look, renderer, straight_map, view
 
@@ -150,3 +154,31 @@ def test_every_weather_of_carlas_own_can_be_drawn(name: str) -> None:
     weather = Weather(**{field: getattr(theirs, field) for field in CARLA_FIELDS}).clamped()
     picture = look(weather, at=view(48, 30)).rgb()
     assert picture.std() > 1
+
+
+def test_only_the_reference_lets_a_bounce_be_as_heavy_as_it_is() -> None:
+    """Clear ice on snow, seen at a grazing angle, sends rare directions several times the light of a white wall."""
+    rng = np.random.default_rng(0)
+    choice, *sample = (mi.Float(rng.random(20_000).astype(np.float32)) for _ in range(3))
+    rest = dict.fromkeys(("p", "geometric", "frame", "beads", "ground", "lamp", "instance"))
+    seen = Hit(
+        viewer=dr.normalize(mi.Vector3f(1.0, 0.0, 0.05)), alpha=mi.Float(0.01), albedo=mi.Color3f(0.9),
+        mirror=mi.Color3f(0.01), coat=mi.Float(1.0), snow=mi.Float(1.0), **rest,
+    )  # fmt: skip
+    cut, whole = (
+        bounce(seen, choice, mi.Point2f(*sample), mi.Float(QUALITIES[name].heaviest))[1].numpy()
+        for name in ("physical", "reference")
+    )
+    assert whole.max() > 5
+    np.testing.assert_array_equal(cut, np.minimum(whole, HEAVIEST))
+    assert QUALITIES["reference"].heaviest == QUALITIES["reference"].clamp == np.inf
+
+
+def test_the_limit_of_a_bounce_reaches_the_paths() -> None:
+    shot = look("clear", at=view(48, 30))
+    scene, light, shader = renderer().prepare(shot.instant, shot.view)
+    none, some, free = (
+        trace(scene.mitsuba, shot.camera, light, shader, samples=1, bounces=2, seed=1, heaviest=limit).sky.mean()
+        for limit in (0.0, 0.1, np.inf)
+    )
+    assert none < some < free

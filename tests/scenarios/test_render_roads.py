@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,15 +11,19 @@ import pytest
 from scenarios.instant import Pose
 from scenarios.maps.world_map import WorldMap, load_map
 from scenarios.render.frames import camera_of, pose_matrix, sun_direction
-from scenarios.render.materials import MaterialTable
+from scenarios.render.goniometer import reflectance_factor
+from scenarios.render.materials import MATERIALS, MaterialTable
+from scenarios.render.mitsuba_setup import dr, mi
 from scenarios.render.roadmarks import DASH, GAP, strokes
 from scenarios.render.roads import lanes_of, marking_meshes, road_meshes
+from scenarios.render.shading import slabs
 from scenarios.render.surface import TILES, Tiles
 from scenarios.render.terrain import Land
 from scenarios.render.town import building_meshes
 from scenarios.render.world import LaneFinder
 from scenarios.weather import Weather, preset
 from tests.scenarios.rendered import straight_map, view
+from tests.scenarios.roads import straight_road
 
 
 def area(meshes: list) -> float:
@@ -127,3 +132,36 @@ def test_a_pose_turns_as_carla_turns_it() -> None:
         there = transform.transform(carla.Vector3D(*point))
         ours = pose_matrix(pose) @ [point[0], -point[1], point[2], 1.0]
         np.testing.assert_allclose(ours[:3], [there.x, -there.y, there.z], atol=1e-5)
+
+
+def test_a_road_is_concrete_where_its_map_says_so() -> None:
+    plain = straight_road(100.0)
+    stated = '<material sOffset="20" surface="Concrete"/><material sOffset="50" surface="asphalt"/>'
+    text = plain.replace('<roadMark sOffset="0" type="solid"', f'{stated}<roadMark sOffset="0" type="solid"')
+    asphalt, mixed = (lanes_of(one, WorldMap("slabs", one, Path("slabs.xodr")).carla_map()) for one in (plain, text))
+    table, names = MaterialTable(), list(MATERIALS)
+    assert {names[mesh.materials[0]] for mesh in road_meshes(asphalt, table)} == {"road"}
+    lengths = {"road": 0.0, "concrete": 0.0}
+    for mesh in road_meshes(mixed, table):
+        lengths[names[mesh.materials[0]]] += float(np.ptp(mesh.vertices[:, 0]))
+    assert lengths["concrete"] == pytest.approx(2 * 30.0, abs=0.02)
+    assert lengths["road"] == pytest.approx(2 * 70.0, abs=0.02)
+
+
+def test_concrete_is_as_pale_as_measured_and_its_joints_lie_between_slabs() -> None:
+    tiles = Tiles(0)
+    pale, dark = (
+        reflectance_factor(material, Weather(), incidence=45.0, view=0.0, tiles=tiles)
+        for material in ("concrete", "road")
+    )
+    assert 0.2 < pale < 0.3
+    assert pale > 2 * dark
+    s, lateral = np.meshgrid(np.arange(0.25, 64.0, 0.5) / 64.0, np.arange(1, 32, 2) / 32)
+    place = mi.Point2f(*(mi.Float(axis.ravel().astype(np.float32)) for axis in (s, lateral)))
+    joint, tone = slabs(place, mi.Float(0.0), dr.full(mi.Bool, True, s.size))
+    assert not joint.numpy().any(), "the grid keeps off the joints"
+    assert len(np.unique(tone.numpy())) == 4 * 13
+    across, along = mi.Point2f(10 / 64, 0.1), mi.Point2f(0.01, 0.25)
+    for place in (across, along):
+        assert slabs(place, mi.Float(0.0), mi.Bool(True))[0].numpy()[0] == pytest.approx(1.0)
+        assert slabs(place, mi.Float(0.0), mi.Bool(False))[0].numpy()[0] == 0

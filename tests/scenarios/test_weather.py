@@ -67,6 +67,19 @@ def test_grip_falls_with_ice_and_slush() -> None:
     assert road_grip(preset("ice@5")) < road_grip(preset("slush@5"))
 
 
+def test_a_weather_written_before_roads_could_be_cleared_reads_as_it_was() -> None:
+    written = preset("low-sun-snow").as_dict()
+    del written["cleared"]
+    assert Weather(**written) == preset("low-sun-snow")
+    assert [preset(name).cleared for name in CONDITIONS if name != "cleared-snow"] == [0.0] * (len(CONDITIONS) - 1)
+
+
+def test_a_cleared_road_has_the_grip_of_a_wet_one() -> None:
+    assert road_grip(preset("cleared-snow@1")) == road_grip(Weather(wetness=100.0))
+    grip = [road_grip(preset("cleared-snow", severity=step)) for step in SEVERITIES]
+    assert grip == sorted(grip, reverse=True)
+
+
 def test_the_road_state_is_what_carla_lacks() -> None:
     assert set(preset("snow-banks").snow()) == set(ROAD_STATE_FIELDS) == set(ROAD_STATE_RANGES)
     assert {"snow_depth", "snow_age", "snow_tracks", "temperature", "slush", "salt"} <= set(ROAD_STATE_FIELDS)

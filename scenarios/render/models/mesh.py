@@ -59,7 +59,7 @@ class Joint:
     Attributes:
         kind: "wheel" rolls by travelled / pivot height; "steer_wheel" rolls and turns about the vertical with the
             steering; "crank" turns as a wheel does, but at pedals; "steer" only turns; "swing" goes back and forth
-            with the steps; "bend" only one way (knees).
+            with the steps; "bend" only one way (knees); "pedal" swings as far at any speed, as feet on pedals must.
         pivot: a point on the axis, in the model's axes [m].
         axis: unit direction of the axis; a positive angle turns by the right-hand rule.
         phase: of a swing, in the cycle of two steps [rad].
@@ -90,9 +90,10 @@ class Joint:
             angle = travelled / self.period
         if self.kind in {"steer", "steer_wheel"}:
             turn = -math.radians(steer)
-        if self.kind in {"swing", "bend"}:
+        if self.kind in {"swing", "bend", "pedal"}:
             wave = math.sin(2 * math.pi * travelled / self.period + self.phase)
-            angle = gait * self.amplitude * (max(wave, 0.0) if self.kind == "bend" else wave)
+            share = 1.0 if self.kind == "pedal" else gait
+            angle = share * self.amplitude * (max(wave, 0.0) if self.kind == "bend" else wave)
         local: Float[ndarray, "4 4"] = _about(self.pivot, (0.0, 0.0, 1.0), turn) @ _about(self.pivot, self.axis, angle)
         if self.parent is None:
             return local

@@ -54,8 +54,8 @@ def leg(hip: Float[ndarray, "3"], crank: Vector, start: float) -> Leg:
     knee = hip + THIGH * np.array([math.cos(hip_swing[0]), 0.0, -math.sin(hip_swing[0])])
     shin = hip_swing[0] + knee_swing[0]
     ankle = knee + SHIN * np.array([math.cos(shin), 0.0, -math.sin(shin)])
-    hip_joint = Joint("swing", _point(hip), phase=hip_swing[2], amplitude=hip_swing[1], period=DEVELOPMENT)
-    knee_joint = Joint("swing", _point(knee), phase=knee_swing[2], amplitude=knee_swing[1], period=DEVELOPMENT,
+    hip_joint = Joint("pedal", _point(hip), phase=hip_swing[2], amplitude=hip_swing[1], period=DEVELOPMENT)
+    knee_joint = Joint("pedal", _point(knee), phase=knee_swing[2], amplitude=knee_swing[1], period=DEVELOPMENT,
                        parent=hip_joint)  # fmt: skip
     return Leg(knee, ankle, hip_joint, knee_joint)
 

@@ -11,6 +11,9 @@ import numpy as np
 from scenarios.render.models import shapes
 from scenarios.render.models.mesh import Model
 
+POST_FOOT = 1.0
+"""How far a gantry's posts reach into the ground, which falls away beside the road [m]."""
+
 
 @lru_cache(maxsize=1)
 def guide_post() -> Model:
@@ -92,6 +95,31 @@ def bollard() -> Model:
     post = shapes.tube([(0, 0, 0), (0, 0, 0.86), (0, 0, 0.9)], [0.06, 0.06, 0.03], 10)
     band = shapes.tube([(0, 0, 0.66), (0, 0, 0.78)], [0.062, 0.062], 10, caps=False)
     return Model((shapes.part("post", post, "plastic"), shapes.part("band", band, "reflector")))
+
+
+@lru_cache(maxsize=64)
+def gantry(posts: tuple[float, ...], ends: tuple[float, float], height: float) -> Model:
+    """Return a gantry for signs, or with one post a cantilever, across a road that runs along x.
+
+    Args:
+        posts: y of its posts [m].
+        ends: lowest and highest y that its beam reaches [m].
+        height: of the middle of its beam over the road [m].
+    """
+    low, high = ends
+    chords = [
+        shapes.box((x, (low + high) / 2, height + z), (0.09, high - low, 0.09))
+        for x in (-0.2, 0.2)
+        for z in (-0.25, 0.25)
+    ]
+    joints = np.linspace(low, high, max(2, round((high - low) / 1.2) + 1))
+    braces = [
+        shapes.tube([(x, a, height - 0.25 * side), (x, b, height + 0.25 * side)], [0.03, 0.03], 5)
+        for x in (-0.2, 0.2)
+        for a, b, side in zip(joints[:-1], joints[1:], np.resize([1, -1], len(joints) - 1), strict=True)
+    ]
+    stands = [shapes.box((0.0, y, (height - POST_FOOT) / 2), (0.4, 0.3, height + 0.6 + POST_FOOT)) for y in posts]
+    return Model((shapes.part("gantry", shapes.join(*chords, *braces, *stands), "metal", smooth=False),))
 
 
 @lru_cache(maxsize=16)

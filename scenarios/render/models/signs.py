@@ -21,6 +21,8 @@ _WHITE: Color = (0.75, 0.75, 0.73)
 _GREY: Color = (0.22, 0.22, 0.22)
 MIDDLE = 2.3
 """Height of a sign face's middle over the ground [m]."""
+HALF, HANGS = 0.45, 0.4
+"""Half the height of most faces, and how far before its gantry's middle one hangs [m]."""
 Corners = Sequence[tuple[float, float]]
 Path = Sequence[tuple[float, float]]
 
@@ -36,6 +38,15 @@ def sign(kind: str, value: str = "") -> Model:
     pole = shapes.tube([(-0.04, 0, 0), (-0.04, 0, MIDDLE + 0.34)], [0.032, 0.032], 8)
     face = _FACES.get(kind.partition("-")[0], _blue_plate)(value)
     return Model((shapes.part("pole", pole, "pole"), *parts_moved(face, (0.0, 0.0, MIDDLE))))
+
+
+@lru_cache(maxsize=64)
+def hung_sign(kind: str, value: str = "") -> Model:
+    """Return the face of a sign that hangs over the road, its lowest edge at about z = 0, on two brackets behind it."""
+    face = _FACES.get(kind.partition("-")[0], _blue_plate)(value)
+    brackets = [shapes.box((-HANGS / 2, y, HALF), (HANGS, 0.06, 0.06)) for y in (-0.18, 0.18)]
+    metal = shapes.part("brackets", shapes.join(*brackets), "metal", smooth=False)
+    return Model((metal, *parts_moved(face, (0.0, 0.0, HALF))))
 
 
 def known() -> tuple[str, ...]:
