@@ -9,10 +9,10 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from perception.camera import Camera
-from scenarios.instant import ActorState, Instant
+from scenarios.instant import Instant
 from scenarios.render.airlight import airlight, lit
 from scenarios.render.beams import COLUMNS
-from scenarios.render.frames import pose_matrix
+from scenarios.render.hits import rays_of
 from scenarios.render.precipitation import opacity
 from scenarios.render.sky import Sky
 from scenarios.render.spray import spray
@@ -42,8 +42,6 @@ LIT_AT = 4.0
 SNOW_SENDS, RAIN_SENDS = 0.17, 0.03
 """Luminance of a flake and a drop over their illuminance from about where the camera is [1/sr]: a matte white ball has
 two thirds of its reflectance over pi; a drop lets nearly all light through, its share is assumed."""
-ABOARD = 3.0
-"""A camera this near the middle of a vehicle rides on it [m]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +51,10 @@ class Air:
     Attributes:
         extinction: [1/m].
         start: where the fog begins [m].
-        rise: height that a look through each pixel gains with each metre of depth, None for fog of even density.
+        rise: height that a look through each pixel gains with each metre, None for fog of even density.
         falloff: of the fog with height [1/m].
-        glow: radiance of infinitely thick air, the same everywhere or of each pixel.
+        glow: radiance of infinitely thick air under the sky.
+        sun_glow: what the sun adds to it in each pixel; None where the air does not scatter it.
         drops: what falls: opacity of each pixel.
         drop_light: radiance of what falls, the same everywhere or of each pixel.
         lamplight: of lamps that the air scatters into each pixel; None where no lamp is on or the air is clear.
@@ -66,7 +65,8 @@ class Air:
     start: float
     rise: Float[ndarray, "height width"] | None
     falloff: float
-    glow: Float[ndarray, "3"] | Float[ndarray, "height width 3"]
+    glow: Float[ndarray, "3"]
+    sun_glow: Float32[ndarray, "height width 3"] | None
     drops: Float32[ndarray, "height width"]
     drop_light: Float[ndarray, "3"] | Float[ndarray, "height width 3"]
     lamplight: Float32[ndarray, "height width 3"] | None
@@ -78,11 +78,12 @@ class Air:
         instant: Instant,
         sky: Sky,
         camera: Camera,
-        depth: Float32[ndarray, "height width"],
+        distance: Float32[ndarray, "height width"],
         seed: int,
         hidden: frozenset[int] = frozenset(),
         lamps: Float[ndarray, "n 11"] | None = None,
         exposure_time: float = 1 / 200,
+        velocity: Float[ndarray, "3"] | None = None,
     ) -> Air:
         """The air in an instant; the same frame shows the same drops.
 
@@ -90,35 +91,37 @@ class Air:
             instant: the world.
             sky: of its weather.
             camera: the view.
-            depth: what stands in it [m].
+            distance: to what stands in it, along the pixels' rays [m].
             seed: of the drops.
             hidden: actors that throw no spray.
             lamps: rows of `beams.COLUMNS`; None for none.
             exposure_time: how long a drop's streak is drawn [s].
+            velocity: of the camera, renderer axes [m/s]; None stands.
         """
         weather = instant.weather
-        velocity = velocity_of(camera, instant.actors)
-        drops = opacity(weather, camera, depth, seed, velocity, exposure_time=exposure_time, wind_seed=instant.seed)
-        glow = sky.horizon
-        if weather.fog_density > 0 and sky.sun_irradiance.any():
-            glow = glow + _sun_glow(camera, sky)
-        rise = _looks(camera)[..., 2] if weather.fog_falloff > 0 and weather.fog_density > 0 else None
-        thrown = spray(instant, camera, depth, hidden)
+        drops = opacity(weather, camera, distance, seed, velocity, exposure_time=exposure_time, wind_seed=instant.seed)
+        sun_glow, rise = None, None
+        if weather.fog_density > 0:
+            looks = rays_of(camera)[1]
+            sun_glow = _sun_glow(looks, sky) if sky.sun_irradiance.any() else None
+            rise = looks[..., 2] if weather.fog_falloff > 0 else None
+        thrown = spray(instant, camera, distance, hidden)
         shining = np.zeros((0, COLUMNS)) if lamps is None else lamps
         lamplight, drop_light = None, sky.horizon * 1.25
         if len(shining) and max(weather.fog_density, weather.precipitation) > 0:
             lamplight = airlight(
-                shining, camera, depth, extinction=extinction(weather), forward=FORWARD, start=weather.fog_distance
+                shining, camera, distance, extinction=extinction(weather), forward=FORWARD, start=weather.fog_distance
             )
         if len(shining) and (drops.any() or thrown.any()):
             sends = SNOW_SENDS if weather.temperature <= 0 else RAIN_SENDS
-            drop_light = drop_light + sends * lit(shining, camera, depth, LIT_AT)
+            drop_light = drop_light + sends * lit(shining, camera, distance, LIT_AT)
         return cls(
             extinction(weather),
             weather.fog_distance,
             rise,
             weather.fog_falloff,
-            glow,
+            sky.horizon,
+            sun_glow,
             drops,
             drop_light,
             lamplight,
@@ -126,16 +129,20 @@ class Air:
         )
 
     def through(
-        self, radiance: Float[ndarray, "height width 3"], depth: Float[ndarray, "height width"]
+        self,
+        radiance: Float[ndarray, "height width 3"],
+        distance: Float[ndarray, "height width"],
+        *,
+        sunlit: bool = True,
     ) -> Float32[ndarray, "height width 3"]:
-        """The scene's radiance as it arrives at the camera (Koschmieder's law)."""
-        path = np.clip(np.where(np.isfinite(depth), depth, FARTHEST) - self.start, 0, None)
-        if self.rise is not None:
-            path = _through_layer(path, self.rise, self.falloff)
-        kept = np.exp(-self.extinction * path.astype(np.float32))[..., None]
-        seen = radiance.astype(np.float32) * kept + self.glow.astype(np.float32) * (1 - kept)
-        if self.lamplight is not None:
-            seen = seen + self.lamplight
+        """The scene's radiance as it arrives at the camera (Koschmieder's law).
+
+        Args:
+            radiance: of the scene.
+            distance: to it along the pixels' rays [m]; inf in the sky.
+            sunlit: whether the sun shines on the air.
+        """
+        seen = self.veiled(radiance, distance, sunlit=sunlit)
         light = self.drop_light.astype(np.float32)
         if self.spray.any():
             kept = np.exp(-self.spray)[..., None]
@@ -145,22 +152,23 @@ class Air:
             seen = seen * (1 - opacity) + light * opacity
         return np.asarray(seen, np.float32)
 
-
-def velocity_of(camera: Camera, actors: tuple[ActorState, ...]) -> Float[ndarray, "3"]:
-    """Velocity of the vehicle that a camera rides on, renderer axes [m/s]; zero if it stands beside the road."""
-    for actor in actors:
-        matrix = pose_matrix(actor.pose)
-        if actor.blueprint.startswith("vehicle.") and np.linalg.norm(matrix[:3, 3] - camera.position) < ABOARD:
-            return np.asarray(matrix[:3, 0] * actor.speed)
-    return np.zeros(3)
-
-
-def _looks(camera: Camera) -> Float[ndarray, "height width 3"]:
-    """Direction through each pixel, renderer axes, as long as it gains a metre of depth."""
-    x = (np.arange(camera.width) + 0.5 - camera.intrinsics[0, 2]) / camera.intrinsics[0, 0]
-    y = (np.arange(camera.height) + 0.5 - camera.intrinsics[1, 2]) / camera.intrinsics[1, 1]
-    right, down, forward = camera.camera_to_world[:3, :3].T
-    return np.asarray(x[None, :, None] * right + y[:, None, None] * down + forward)
+    def veiled(
+        self,
+        radiance: Float[ndarray, "height width 3"],
+        distance: Float[ndarray, "height width"],
+        *,
+        sunlit: bool = True,
+    ) -> Float32[ndarray, "height width 3"]:
+        """The scene's radiance behind the air alone, with no drops and no spray in it; as `through`."""
+        path = np.clip(np.where(np.isfinite(distance), distance, FARTHEST) - self.start, 0, None)
+        if self.rise is not None:
+            path = _through_layer(path, self.rise, self.falloff) * np.exp(-self.falloff * self.rise * self.start)
+        kept = np.exp(-self.extinction * path.astype(np.float32))[..., None]
+        glow = self.glow.astype(np.float32)
+        if sunlit and self.sun_glow is not None:
+            glow = glow + self.sun_glow
+        seen = radiance.astype(np.float32) * kept + glow * (1 - kept)
+        return np.asarray(seen if self.lamplight is None else seen + self.lamplight, np.float32)
 
 
 def _through_layer(
@@ -172,9 +180,7 @@ def _through_layer(
     return np.asarray(path * np.exp(-falloff * EYE) * np.minimum(share, 1e4))
 
 
-def _sun_glow(camera: Camera, sky: Sky) -> Float[ndarray, "height width 3"]:
+def _sun_glow(looks: Float[ndarray, "height width 3"], sky: Sky) -> Float32[ndarray, "height width 3"]:
     """Sunlight that fog scatters once into each pixel, were it infinitely thick."""
-    look = _looks(camera)
-    cosine = (look @ sky.sun) / np.linalg.norm(look, axis=-1)
-    phase = (1 - FORWARD**2) / (4 * np.pi * (1 + FORWARD**2 - 2 * FORWARD * cosine) ** 1.5)
-    return np.asarray(phase[..., None] * sky.sun_irradiance)
+    phase = (1 - FORWARD**2) / (4 * np.pi * (1 + FORWARD**2 - 2 * FORWARD * (looks @ sky.sun)) ** 1.5)
+    return np.asarray(phase[..., None] * sky.sun_irradiance, np.float32)

@@ -33,7 +33,7 @@ NEAREST = 0.15
 def airlight(
     lamps: Float[ndarray, "n 11"],
     camera: Camera,
-    depth: Float[ndarray, "height width"],
+    seen: Float[ndarray, "height width"],
     *,
     extinction: float,
     forward: float,
@@ -44,12 +44,12 @@ def airlight(
     Args:
         lamps: rows of `beams.COLUMNS`.
         camera: the view.
-        depth: along the optical axis [m].
+        seen: distance to what each pixel shows, along its ray [m].
         extinction: of the air [1/m]; all of it scatters.
         forward: asymmetry of the forward lobe, see `phase`.
         start: the air before this is clear [m].
     """
-    look, distance = _looks(camera, depth)
+    look, distance = _looks(camera, seen)
     near, thick, asymmetry = (opaque(mi.Float, value) for value in (start, extinction, forward))
     origin = mi.Point3f(*(opaque(mi.Float, float(v)) for v in camera.position))
 
@@ -82,10 +82,10 @@ def phase(cosine: Any, forward: Any) -> Any:
 
 
 def lit(
-    lamps: Float[ndarray, "n 11"], camera: Camera, depth: Float[ndarray, "height width"], distance: float
+    lamps: Float[ndarray, "n 11"], camera: Camera, seen: Float[ndarray, "height width"], distance: float
 ) -> Float32[ndarray, "height width 3"]:
     """Light that arrives from all lamps at a distance [m] on each look, or at what stands before it: irradiance."""
-    look, clear = _looks(camera, depth)
+    look, clear = _looks(camera, seen)
     apart_at = dr.minimum(clear, opaque(mi.Float, distance))
     place = mi.Point3f(*(opaque(mi.Float, float(v)) for v in camera.position)) + look * apart_at
 
@@ -110,13 +110,12 @@ def _summed(lamps: Float[ndarray, "n 11"], width: int, strength: Any) -> Any:
     return dr.while_loop(start, lambda number, _: number < count, add, label="airlight")[1]
 
 
-def _looks(camera: Camera, depth: Float[ndarray, "height width"]) -> tuple[Any, Any]:
+def _looks(camera: Camera, seen: Float[ndarray, "height width"]) -> tuple[Any, Any]:
     """Unit directions, renderer axes, through a coarse grid of pixels, and how far one sees along them [m]."""
-    rows, columns = (np.minimum(np.arange(STEP // 2, size + STEP // 2, STEP), size - 1) for size in depth.shape)
+    rows, columns = (np.minimum(np.arange(STEP // 2, size + STEP // 2, STEP), size - 1) for size in seen.shape)
     x, y = np.meshgrid(columns + 0.5, rows + 0.5)
     rays = camera.rays(np.column_stack([x.ravel(), y.ravel()]))
-    rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
-    distance = np.minimum(depth[rows][:, columns].ravel(), 1e4) / np.maximum(rays[:, 2], 0.05)
+    distance = np.minimum(seen[rows][:, columns].ravel(), 1e4)
     world = (rays @ camera.camera_to_world[:3, :3].T).astype(np.float32)
     return mi.Vector3f(*(on_device(axis) for axis in world.T)), on_device(distance)
 

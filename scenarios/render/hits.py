@@ -63,11 +63,11 @@ def cast(scene: Scene, camera: Camera) -> Hits:
     instance = np.where(hit, number.numpy().reshape(size), np.uint32(0))
     face = scene.face_start[instance].astype(np.int64) + found.prim_index.numpy().reshape(size)
     second, third = (axis.numpy().reshape(size) for axis in (found.prim_uv.x, found.prim_uv.y))
-    return Hits(camera, *_rays(camera), hit, distance, instance, np.where(hit, face, 0), second, third)
+    return Hits(camera, *rays_of(camera), hit, distance, instance, np.where(hit, face, 0), second, third)
 
 
-def _rays(camera: Camera) -> tuple[Float[ndarray, "height width 3"], Float[ndarray, "height width 3"]]:
-    """Where the rays of the pixels' centres start, and where they go."""
+def rays_of(camera: Camera) -> tuple[Float[ndarray, "height width 3"], Float[ndarray, "height width 3"]]:
+    """Where the rays of the pixels' centres start [m], and their unit directions, renderer axes."""
     if camera.shutter is None:
         rays = np.asarray(camera.pixel_rays() @ camera.camera_to_world[:3, :3].T)
         return np.broadcast_to(camera.position, rays.shape), rays

@@ -50,9 +50,17 @@ class Visibility:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Label pictures: depth along the optical axis [m] (inf = sky), CityObjectLabel, actor id (0 = none)."""
+    """Label pictures.
+
+    Attributes:
+        depth: along the optical axis [m]; inf in the sky, and beside and behind the camera.
+        distance: along each pixel's own ray [m]; inf in the sky.
+        semantic: CityObjectLabel.
+        instance: actor id; 0 for none.
+    """
 
     depth: Float32[ndarray, "height width"]
+    distance: Float32[ndarray, "height width"]
     semantic: UInt8[ndarray, "height width"]
     instance: Int32[ndarray, "height width"]
 
@@ -71,6 +79,7 @@ def label(scene: Scene, camera: Camera, classes: dict[int, int], cover: Cover) -
         return parts[0]
     return Labels(
         np.concatenate([part.depth for part in parts]),
+        np.concatenate([part.distance for part in parts]),
         np.concatenate([part.semantic for part in parts]),
         np.concatenate([part.instance for part in parts]),
     )
@@ -90,7 +99,7 @@ def _label(scene: Scene, camera: Camera, classes: dict[int, int], cover: Cover) 
     if painted.any():
         snow = cover(hits.points(painted), _tile_place(scene, hits, painted))
         semantic[painted] = np.where(snow > COVERED, ROAD, MARKING)
-    return Labels(depth, semantic, actor)
+    return Labels(depth, hits.distance, semantic, actor)
 
 
 def _tile_place(scene: Scene, hits: Hits, chosen: Bool[ndarray, "h w"]) -> Float[ndarray, "n 2"]:

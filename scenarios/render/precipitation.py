@@ -1,7 +1,8 @@
 """Rain and snow in the air before the camera: streaks and flakes, drawn layer by layer with distance.
 
 Each drop is a point in space that moves through the picture while the shutter is open: down by its own fall, sideways
-with the wind, and towards the camera by the camera's own speed.
+with the wind, and towards the camera by the camera's own speed. Layers are planes across the optical axis, which a
+pinhole sees evenly filled, and spheres around a fisheye, which sees beside itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from perception.camera import Camera
 from scenarios.weather import Weather
 
 LAYERS = (1.6, 3.0, 5.0, 8.0, 13.0, 20.0)
-"""Distances at which what falls is drawn [m]."""
+"""Distances at which what falls is drawn, of planes along the optical axis or of spheres [m]."""
 RAIN_SPEED, SNOW_SPEED = 8.0, 1.3
 """Falling speeds [m/s] (Gunn and Kinzer 1949 for 4 mm drops; flakes of about 5 mm)."""
 RAIN_SIZE, SNOW_SIZE = 0.004, 0.011
@@ -30,7 +31,7 @@ NEAREST = 0.3
 def opacity(
     weather: Weather,
     camera: Camera,
-    depth: Float[ndarray, "height width"],
+    seen: Float[ndarray, "height width"],
     seed: int,
     velocity: Float[ndarray, "3"] | None = None,
     *,
@@ -42,7 +43,7 @@ def opacity(
     Args:
         weather: rain or snow, and the wind.
         camera: where it is seen from.
-        depth: what hides the drops behind it [m].
+        seen: distance to what hides the drops behind it, along the pixels' rays [m].
         seed: of the drops.
         velocity: of the camera, renderer axes [m/s]; None stands.
         exposure_time: how long a drop is seen to move [s].
@@ -57,12 +58,13 @@ def opacity(
     fall = np.array([0.0, 0.0, -(SNOW_SPEED if snow else RAIN_SPEED)])
     moving = fall + wind(weather, wind_seed) - (np.zeros(3) if velocity is None else velocity)
     way = camera.camera_to_world[:3, :3].T @ moving * exposure_time
+    reach = seen if camera.lens == "fisheye" else seen * camera.pixel_rays()[..., 2]
     edges = np.array([0.8, *np.sqrt(np.array(LAYERS[:-1]) * LAYERS[1:]), 28.0])
     for distance, near, far in zip(LAYERS, edges[:-1], edges[1:], strict=True):
         volume = (far**3 - near**3) / 3 * camera.width * camera.height / focal**2
         count = int(volume * PER_VOLUME["snow" if snow else "rain"] * weather.precipitation / 100)
         layer = _layer(camera, min(count, 6000), distance, way, 0.3 * exposure_time, snow, rng)
-        clear *= 1 - layer * (depth > distance)
+        clear *= 1 - layer * (reach > distance)
     return 1 - clear
 
 
@@ -100,9 +102,15 @@ def _layer(
 def streak_ends(
     camera: Camera, starts: Float[ndarray, "n 2"], distance: float, way: Float[ndarray, "n 3"]
 ) -> Float[ndarray, "n 2"]:
-    """Where drops that are seen at `starts` [px], `distance` metres away, stand when they have gone `way` [m]; [px]."""
-    focal = np.array([camera.intrinsics[0, 0], camera.intrinsics[1, 1]])
-    middle = np.array([camera.intrinsics[0, 2], camera.intrinsics[1, 2]])
-    points = np.column_stack([(starts - middle) / focal * distance, np.full(len(starts), distance)])
-    moved = points + way
-    return np.asarray(moved[:, :2] / np.maximum(moved[:, 2:], NEAREST) * focal + middle)
+    """Where drops that are seen at `starts` [px] on the layer at `distance` [m] are drawn after `way` [m], [px].
+
+    Drops that leave what the lens draws stay where they are.
+    """
+    rays = camera.rays(starts)
+    if camera.lens == "fisheye":
+        moved = rays * distance + way
+    else:
+        moved = rays / rays[:, 2:] * distance + way
+        moved[:, 2] = np.maximum(moved[:, 2], NEAREST)
+    ends = camera.draw(moved)
+    return np.where(np.isfinite(ends), ends, starts)

@@ -17,7 +17,7 @@ from scenarios.render.air import Air
 from scenarios.render.banks import bank_height
 from scenarios.render.classes import class_of
 from scenarios.render.fields import flow, normals
-from scenarios.render.frames import camera_of
+from scenarios.render.frames import camera_of, world_motion
 from scenarios.render.hits import bands, cast
 from scenarios.render.labels import Labels, Visibility, label, visibility
 from scenarios.render.mitsuba_setup import dr, mi, opaque
@@ -84,7 +84,7 @@ class Shot:
         if name == "no_glare":
             return self._optics.develop(self._seen_without_glare, self._exposure, self._veil)
         if name == "no_sun":
-            sky = self._smeared(self._air.through(self._denoised(self._traced.sky), self._depth))
+            sky = self._smeared(self._air.through(self._denoised(self._traced.sky), self._distance, sunlit=False))
             return self._optics.develop(sky, self._exposure, np.zeros_like(self._veil))
         instant = changed(self.instant, name)
         return self.rgb() if instant == self.instant else Shot(self._renderer, instant, self.view, self).rgb()
@@ -126,7 +126,7 @@ class Shot:
         """255 where the sun mirrored by the ground dazzles (GLARE_THRESHOLD and GLARE_SIGNAL), else 0."""
         if not self._traced.gloss.any():
             return np.zeros((self.view.height, self.view.width), np.uint8)
-        with_it, without = (picture.mean(-1) for picture in (self._full, self._matte))
+        with_it, without = (self._air.veiled(picture, self._distance).mean(-1) for picture in (self._full, self._matte))
         added = with_it > (1 + GLARE_THRESHOLD) * without + 1e-6
         return np.where(added & (with_it * self._exposure.gain > GLARE_SIGNAL), 255, 0).astype(np.uint8)
 
@@ -187,11 +187,15 @@ class Shot:
         return label(self._scene(), self.camera, classes, partial(self._renderer.cover_on_tile, self.instant.weather))
 
     @property
-    def _depth(self) -> Float32[ndarray, "height width"]:
-        """That of the picture of which this is a twin, where both show the same shapes."""
+    def _shapes(self) -> Labels:
+        """Labels of the picture of which this is a twin, where both show the same shapes: for depth and distance."""
         if self._origin is not None and self._shares_shapes(self._origin):
-            return self._origin.depth()
-        return self._labels.depth
+            return self._origin._labels  # noqa: SLF001 - a shot too
+        return self._labels
+
+    @property
+    def _distance(self) -> Float32[ndarray, "height width"]:
+        return self._shapes.distance
 
     def _shares_shapes(self, other: Shot) -> bool:
         """Whether the same actors and the same snow banks stand in both; no other weather moves anything."""
@@ -211,18 +215,30 @@ class Shot:
         seed = self._renderer.seed_of(self.instant, self.view)
         lamps = self._renderer.lamps(self.instant, self.camera)
         seconds = 1 / self._optics.settings.shutter_speed
-        return Air.of(self.instant, self._sky, self.camera, self._depth, seed, self.view.hidden, lamps, seconds)
+        return Air.of(
+            self.instant,
+            self._sky,
+            self.camera,
+            self._distance,
+            seed,
+            self.view.hidden,
+            lamps,
+            seconds,
+            world_motion(self.view)[0],
+        )
 
     @cached_property
     def _seen(self) -> Float32[ndarray, "height width 3"]:
-        return self._smeared(self._air.through(self._sparkling(self._full), self._depth))
+        return self._smeared(self._air.through(self._sparkling(self._full), self._distance))
 
     @cached_property
     def _seen_without_glare(self) -> Float32[ndarray, "height width 3"]:
-        return self._smeared(self._air.through(self._sparkling(self._matte), self._depth))
+        return self._smeared(self._air.through(self._sparkling(self._matte), self._distance))
 
     def _sparkling(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
-        added = sparkle(self.instant.weather, self._sky, self.camera, self._depth, self._traced, self.instant.seed)
+        added = sparkle(
+            self.instant.weather, self._sky, self.camera, self._shapes.depth, self._traced, self.instant.seed
+        )
         return radiance if added is None else radiance + added
 
     @cached_property

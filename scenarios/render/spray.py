@@ -36,9 +36,16 @@ def water_thrown(weather: Weather) -> float:
 
 
 def spray(
-    instant: Instant, camera: Camera, depth: Float[ndarray, "height width"], hidden: frozenset[int] = frozenset()
+    instant: Instant, camera: Camera, seen: Float[ndarray, "height width"], hidden: frozenset[int] = frozenset()
 ) -> Float32[ndarray, "height width"]:
-    """Optical thickness of the spray before each pixel; zero on dry roads."""
+    """Optical thickness of the spray before each pixel; zero on dry roads.
+
+    Args:
+        instant: the world.
+        camera: the view.
+        seen: distance to what each pixel shows, along its ray [m].
+        hidden: actors that throw none.
+    """
     thickness = np.zeros((camera.height, camera.width), np.float32)
     water = water_thrown(instant.weather)
     if water <= 0:
@@ -50,8 +57,8 @@ def spray(
             strength = water * min(pace, 1.0)
             for centre, radius, density in _puffs(actor, strength, instant.frame):
                 place = to_camera[:3, :3] @ centre + to_camera[:3, 3]
-                if 1.0 < place[2] < FARTHEST:
-                    _add(thickness, camera, depth, place, radius, density)
+                if 1.0 < _reach(camera, place) < FARTHEST:
+                    _add(thickness, camera, seen, place, radius, density)
     return thickness
 
 
@@ -77,23 +84,29 @@ def _puffs(actor: ActorState, strength: float, frame: int) -> list[tuple[Float[n
     return found
 
 
+def _reach(camera: Camera, place: Float[ndarray, "3"]) -> float:
+    """How far off a lens draws things at a place as small as they are, camera axes [m]."""
+    return float(np.linalg.norm(place) if camera.lens == "fisheye" else place[2])
+
+
 def _add(
     thickness: Float32[ndarray, "height width"],
     camera: Camera,
-    depth: Float[ndarray, "height width"],
+    seen: Float[ndarray, "height width"],
     place: Float[ndarray, "3"],
     radius: float,
     density: float,
 ) -> None:
     """Add one round, soft billow in camera axes; what stands before its middle hides it, what stands in it half."""
-    focal = float(camera.intrinsics[0, 0])
-    column, row = (place[i] / place[2] * focal + camera.intrinsics[i, 2] for i in range(2))
-    size = max(radius * focal / place[2], 0.7)
+    column, row = camera.draw(place[None])[0]
+    if not np.isfinite(column):
+        return
+    size = max(radius * float(camera.intrinsics[0, 0]) / _reach(camera, place), 0.7)
     x0, x1 = (int(np.clip(column + k * 2.2 * size, 0, camera.width)) for k in (-1, 1))
     y0, y1 = (int(np.clip(row + k * 2.2 * size, 0, camera.height)) for k in (-1, 1))
     if x1 <= x0 or y1 <= y0:
         return
     x = np.exp(-(((np.arange(x0, x1) + 0.5 - column) / size) ** 2))
     y = np.exp(-(((np.arange(y0, y1) + 0.5 - row) / size) ** 2))
-    before = np.clip((depth[y0:y1, x0:x1] - place[2]) / (2 * radius) + 0.5, 0, 1)
+    before = np.clip((seen[y0:y1, x0:x1] - np.linalg.norm(place)) / (2 * radius) + 0.5, 0, 1)
     thickness[y0:y1, x0:x1] += (density * y[:, None] * x[None] * before).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Every label of the scene against a computation of its own, through cameras that look straight and askew.
+"""Every label of the scene against a computation of its own, through cameras that look straight and askew, of any lens.
 
 A camera is a parameter (`CAMERAS`): what holds for one must hold for all.
 """
@@ -13,37 +13,72 @@ import numpy as np
 import pytest
 from jaxtyping import Bool, Float
 from numpy import ndarray
+from scipy.optimize import brentq
 
 from scenarios.axes import MIRROR, rotation
 from scenarios.instant import ActorState, Before, Instant, Pose, View
 from scenarios.labels import Subject, boxes_from_visibility
+from scenarios.lane_truth import lanes_in_view
+from scenarios.lens_attributes import NAMES
 from scenarios.render.actors import body_of, key_of, piece_matrix
 from scenarios.render.frames import camera_of
-from scenarios.render.labels import ROAD
+from scenarios.render.labels import MARKING, ROAD
 from scenarios.render.materials import MaterialTable
 from scenarios.render.shot import Shot
 from scenarios.rig import Picture
 from scenarios.server.pictures import visible
 from scenarios.twins import changed
-from tests.scenarios.rendered import EYE, LANE, car, look, renderer, view
+from tests.scenarios.rendered import EYE, LANE, car, look, renderer, straight_map, view
+
+ASKEW = Pose(29.0, LANE + 0.4, EYE + 0.3, pitch=-7.0, yaw=6.0, roll=14.0)
+BROWN = (-0.25, 0.06, 0.004, -0.006, 0.01)
+"""k1, k2, p1, p2, k3"""
+FISHEYE = (0.03, 0.004, -0.002, 0.001)
+"""k1 to k4"""
+
+
+def lens_attributes(lens: str, coefficients: tuple[float, ...]) -> dict[str, str]:
+    names = [f"whiteout_lens_{name}" for name in NAMES[lens]]
+    return {"whiteout_lens": lens, **{name: str(k) for name, k in zip(names, coefficients, strict=True)}}
+
 
 CAMERAS = {
     "straight": view(160, 100),
-    "askew": view(160, 100, pose=Pose(29.0, LANE + 0.4, EYE + 0.3, pitch=-7.0, yaw=6.0, roll=14.0)),
+    "askew": view(160, 100, pose=ASKEW),
+    "rolled and pitched": view(160, 100, pose=Pose(28.0, LANE - 0.3, EYE, pitch=-9.0, roll=-35.0)),
+    "brown": view(160, 100, pose=ASKEW, attributes=lens_attributes("brown_conrady", BROWN)),
+    "fisheye": view(160, 100, pose=ASKEW, attributes=lens_attributes("fisheye", FISHEYE)),
 }
 cameras = pytest.mark.parametrize("at", CAMERAS.values(), ids=CAMERAS.keys())
 
 
+def lens_of(at: View) -> str:
+    return at.attributes.get("whiteout_lens", "pinhole")
+
+
+def matrix_of(at: View) -> Float[ndarray, "3 3"]:
+    """OpenCV's camera matrix, from what `fov` means for the lens."""
+    half = np.deg2rad(at.fov / 2)
+    edge = (
+        half + sum(k * half ** (3 + 2 * i) for i, k in enumerate(FISHEYE)) if lens_of(at) == "fisheye" else np.tan(half)
+    )
+    focal = at.width / 2 / edge
+    return np.array([[focal, 0, at.width / 2], [0, focal, at.height / 2], [0, 0, 1]])
+
+
 def by_hand(points: Float[ndarray, "n 3"], at: View) -> tuple[Float[ndarray, "n 2"], Float[ndarray, "n"]]:
-    """Pixels and depth of points (renderer axes) from CARLA's definition of a camera, with none of the code's own."""
+    """Pixels and depth of points (renderer axes) from CARLA's definition of a camera and OpenCV's of a lens."""
     pose = at.pose
     forward, right, up = rotation(pose.pitch, pose.yaw, pose.roll).T
     away = points * MIRROR - np.array([pose.x, pose.y, pose.z])
-    ahead = away @ forward
-    focal = at.width / 2 / np.tan(np.deg2rad(at.fov / 2))
-    pixels = np.column_stack([at.width / 2 + focal * (away @ right) / ahead,
-                              at.height / 2 - focal * (away @ up) / ahead])  # fmt: skip
-    return pixels, ahead
+    local = np.column_stack([away @ right, -(away @ up), away @ forward])
+    none, matrix = np.zeros(3), matrix_of(at)
+    if lens_of(at) == "fisheye":
+        pixels, _ = cv2.fisheye.projectPoints(local[:, None], none, none, matrix, np.array(FISHEYE))
+    else:
+        coefficients = np.array(BROWN) if lens_of(at) == "brown_conrady" else np.zeros(5)
+        pixels, _ = cv2.projectPoints(local[:, None], none, none, matrix, coefficients)
+    return pixels[:, 0], local[:, 2]
 
 
 def points_of(shot: Shot, chosen: Bool[ndarray, "h w"], away: float | None = None) -> Float[ndarray, "n 3"]:
@@ -51,10 +86,15 @@ def points_of(shot: Shot, chosen: Bool[ndarray, "h w"], away: float | None = Non
     pose, at = shot.view.pose, shot.view
     forward, right, up = rotation(pose.pitch, pose.yaw, pose.roll).T
     rows, columns = np.nonzero(chosen)
-    focal = at.width / 2 / np.tan(np.deg2rad(at.fov / 2))
     depth = (shot.depth()[chosen].astype(float) if away is None else np.full(len(rows), away))[:, None]
-    side, rise = (columns + 0.5 - at.width / 2) / focal, (at.height / 2 - rows - 0.5) / focal
-    local = depth * (forward + side[:, None] * right + rise[:, None] * up)
+    pixels, until = np.column_stack([columns, rows])[:, None] + 0.5, (cv2.TERM_CRITERIA_COUNT, 200, 0.0)
+    if lens_of(at) == "fisheye":
+        flat = cv2.fisheye.undistortPoints(pixels, matrix_of(at), np.array(FISHEYE), criteria=until)
+    else:
+        coefficients = np.array(BROWN) if lens_of(at) == "brown_conrady" else np.zeros(5)
+        flat = cv2.undistortPointsIter(pixels, matrix_of(at), coefficients, None, None, until)
+    side, down = flat[:, 0].T
+    local = depth * (forward + side[:, None] * right - down[:, None] * up)
     return np.asarray((np.array([pose.x, pose.y, pose.z]) + local) * MIRROR)
 
 
@@ -174,12 +214,20 @@ def test_visible_share_is_that_of_a_picture_without_the_occluder(at: View) -> No
     assert seen.visible_px / seen.silhouette_px == pytest.approx(pixels / free, abs=0.04)
 
 
+def three_times_as_wide(at: View) -> float:
+    """Field of view of a picture three times as wide through the same lens [deg]."""
+    if lens_of(at) != "fisheye":
+        return float(np.rad2deg(2 * np.arctan(3 * np.tan(np.deg2rad(at.fov / 2)))))
+    return float(brentq(lambda fov: matrix_of(replace(at, width=3 * at.width, fov=fov))[0, 0] - matrix_of(at)[0, 0],
+                        at.fov, 340.0, xtol=1e-12))  # fmt: skip
+
+
 @cameras
 @pytest.mark.parametrize("yaw", [22.0, 30.0, 38.0])
 def test_truncation_is_what_a_wider_picture_shows_outside(at: View, yaw: float) -> None:
     turned = replace(at, pose=replace(at.pose, yaw=at.pose.yaw - yaw))
-    wide = replace(turned, width=3 * at.width, height=3 * at.height,
-                   fov=float(np.rad2deg(2 * np.arctan(3 * np.tan(np.deg2rad(at.fov / 2))))))  # fmt: skip
+    wide = replace(turned, width=3 * at.width, height=3 * at.height, fov=three_times_as_wide(at))
+    np.testing.assert_allclose(matrix_of(wide)[0, 0], matrix_of(at)[0, 0], rtol=1e-9)
     actor = car(7, 38.0)
     (seen,) = look("clear", actor, at=turned).visibility()
     mask = look("clear", actor, at=wide).instance() == 7
@@ -210,3 +258,36 @@ def test_nothing_is_labelled_in_an_empty_world() -> None:
     shot = renderer().shoot(Instant(1, 0.0, look("clear").instant.weather), view())
     assert shot.visibility() == ()
     assert not shot.instance().any()
+
+
+@cameras
+def test_lines_lie_on_the_paint_and_end_at_the_car(at: View) -> None:
+    """Each point's pixel by hand; by the classes paint is under a solid line near by, a car where it is hidden."""
+    shot = look("clear", car(7, 44.0, LANE + 1.2), at=at)
+    world_map = carla.Map("straight", straight_map().opendrive)
+    lanes = lanes_in_view(world_map, shot.camera, shot.depth(), shot.semantic())
+    assert len(lanes) == 3
+    paint = cv2.dilate((shot.semantic() == MARKING).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    mine = (shot.instance() == 7).astype(np.uint8)
+    inside, about = (move(mine, np.ones((3, 3), np.uint8)) > 0 for move in (cv2.erode, cv2.dilate))
+    hidden, on_paint = 0, []
+    for lane in lanes:
+        pixels, ahead = by_hand(lane.metres, at)
+        np.testing.assert_allclose(lane.pixels, pixels, atol=0.01)
+        column, row = np.clip(np.floor(pixels).astype(int), 0, np.array([at.width, at.height]) - 1).T
+        states = np.array(lane.states)
+        assert set(states[inside[row, column]]) <= {"hidden"}
+        assert about[row, column][(states == "hidden") & (ahead < 60)].all()
+        hidden += int((states == "hidden").sum())
+        if lane.kind == "solid":
+            on_paint += list(paint[row, column][(states == "visible") & (ahead < 16) & ~about[row, column]])
+    assert hidden > 10
+    assert len(on_paint) > 12
+    assert np.mean(on_paint) > 0.9
+
+
+def test_mud_and_leaves_cover_no_label() -> None:
+    clean, soiled = look("clear"), look("mud-leaves@5")
+    np.testing.assert_array_equal(soiled.semantic(), clean.semantic())
+    marked = clean.semantic() == MARKING
+    assert np.abs(soiled.rgb().astype(int) - clean.rgb())[marked].mean() > 5

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from scenarios.instant import Instant, Pose, View
-from scenarios.render.air import EYE, Air, extinction, velocity_of
+from scenarios.render.air import EYE, Air, extinction
 from scenarios.render.banks import PROFILE, bank_mesh
 from scenarios.render.frames import camera_of
 from scenarios.render.goniometer import reflectance_factor
@@ -191,12 +191,6 @@ def test_drops_streak_by_the_way_they_go() -> None:
     np.testing.assert_allclose(ends - middle, [[0, 0.04 / 5.0 * focal]], atol=1e-6)
     outward = streak_ends(camera, np.array([[80.0, 30.0]]), 5.0, np.array([[0.0, 0.0, -0.1]]))
     assert outward[0, 0] > 80
-
-
-def test_a_camera_moves_with_the_vehicle_it_rides_on() -> None:
-    riding = replace(car(3, 30.0), speed=12.0)
-    np.testing.assert_allclose(velocity_of(camera_of(SMALL), (car(), riding)), [12, 0, 0], atol=1e-9)
-    np.testing.assert_array_equal(velocity_of(camera_of(SMALL), (car(),)), [0, 0, 0])
 
 
 def test_spray_grows_with_speed_and_water_and_ends_at_what_stands_before_it() -> None:
