@@ -223,7 +223,7 @@ class Shot:
 
     def _arriving(self, clean: Callable[[], Float32[ndarray, "height width 3"]]) -> Float32[ndarray, "height width 3"]:
         """A denoised radiance as it arrives at the lens; all that does not need it is worked out meanwhile."""
-        _ = self._traced
+        _ = self._traced  # both threads read it
         denoising = self._renderer.aside.submit(clean)
         air, flashes, _, _ = self._air, self._flashes, self._way, self._veil
         radiance = denoising.result()
