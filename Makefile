@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 OUT    ?= out/report
 WORKERS ?= $(shell nproc)
 
-.PHONY: help install report test lint fmt serve bench drives weights pictures study-picture clean
+.PHONY: help install report test lint fmt serve bench memory drives weights pictures study-picture clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what each target does
@@ -39,6 +39,9 @@ serve: install  ## A CARLA server on port 2000, for any carla 0.9.16 client
 
 bench: install  ## Frames, ticks and attack steps per second
 	$(BIN)/python -m tests.bench
+
+memory: install  ## Resident memory of a renderer after 100 and after 2,000 frames (about 5 minutes)
+	$(BIN)/python -m tests.memory
 
 drives: install  ## Render the drives that the reference model learns from and is held against (about 40 minutes)
 	$(BIN)/python -m scenarios.reference_drives --out drives --workers $(WORKERS)

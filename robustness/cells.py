@@ -17,9 +17,10 @@ from robustness.gradcam import layer_of
 from robustness.plan import GradCamPlan, PgdPlan, Plan
 from robustness.provenance import code_version, digest
 from scenarios.maps.world_map import load_map
+from scenarios.qualities import QualityName
 from scenarios.scenario import load_scenario
 
-RENDER_SECONDS = {"physical": 2.4, "preview": 0.9}
+RENDER_SECONDS: dict[QualityName, float] = {"physical": 2.4, "preview": 0.9, "reference": 60.0}
 """Core-seconds a frame with its labels, for the time left."""
 
 GRADIENT_SECONDS = 0.25
@@ -54,7 +55,7 @@ class DriveCell:
     frames: int
     width: int
     height: int
-    quality: Literal["physical", "preview"]
+    quality: QualityName
     map: str
     map_hash: str
     scenario_hash: str

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from perception.errors import WhiteoutError
 from robustness.measures import METRICS
 from robustness.scenario_names import known_scenarios, known_weathers, suggestion
+from scenarios.qualities import QualityName
 from scenarios.weather import preset
 
 FILES = (".safetensors", ".py", ".xodr")
@@ -226,7 +227,7 @@ class Plan(Strict):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1, strict=False), Unique] = (0,)
     frames: Annotated[int, Field(ge=1, le=10_000)] = 6
     size: Size = Size()
-    quality: Literal["physical", "preview"] = "physical"
+    quality: QualityName = "physical"
     map: MapName | None = None
     attacks: Annotated[tuple[AttackPlan, ...], Field(strict=False, max_length=1)] = ()
     audits: Annotated[tuple[AuditPlan, ...], Field(strict=False, max_length=1)] = ()

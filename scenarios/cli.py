@@ -6,6 +6,7 @@ import argparse
 import logging
 
 from scenarios import replay_cli
+from scenarios.qualities import QUALITY_NAMES
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,7 +22,7 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=2000, help="RPC port; streams use the next one (default: 2000)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--map", default="country_road", help="name of a map, or an OpenDRIVE file")
-    parser.add_argument("--quality", choices=("preview", "physical"), default="physical", help="of the pictures")
+    parser.add_argument("--quality", choices=QUALITY_NAMES, default="physical", help="of the pictures")
     parser.add_argument("--seed", type=int, default=0, help="of whatever is random in the pictures")
 
 

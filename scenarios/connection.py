@@ -52,7 +52,7 @@ def connect(
         world_map: the map to load.
         address: HOST:PORT of a server of the user's; it is left running.
         server: a server of ours to share; it is left running. With neither, one is started and ended.
-        quality: "physical" or "preview", for a server that is started.
+        quality: one of `QUALITY_NAMES`, for a server that is started.
 
     Raises:
         WhiteoutError: the address is wrong, nobody answers, or the server fails while the block runs.

@@ -56,7 +56,7 @@ def play(
         carla: HOST:PORT of a running server; one of our own is started if None.
         width: of the pictures [px].
         height: of the pictures [px].
-        quality: "physical" or "preview"; our own server's.
+        quality: one of `QUALITY_NAMES`; our own server's.
         frames: number of pictures; the scenario's own if None.
         stretch: "train" or "test", see `scenarios.stretches`; the scenario's own if None.
         counterfactuals: whether to take the glare mask and the twin without glare too; the scenario's own if None.

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from perception.errors import WhiteoutError
+from scenarios.qualities import QUALITY_NAMES
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,9 +25,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     replay.add_argument("--seed", type=int, default=0, help="seed of everything left to chance (default: 0)")
     replay.add_argument("--frames", type=int, help="number of pictures (default: the scenario's own)")
     replay.add_argument("--size", default="640x384", metavar="WxH", help="picture size in pixels (default: 640x384)")
-    replay.add_argument(
-        "--quality", choices=("physical", "preview"), default="physical", help="how our own server draws"
-    )
+    replay.add_argument("--quality", choices=QUALITY_NAMES, default="physical", help="how our own server draws")
     replay.add_argument("--stretch", choices=("train", "test"), help="places to use (default: the scenario's own)")
     replay.add_argument(
         "--masks", default="", metavar="A,B", help="further masks: glare, glare_ratio, normals, flow (our own server)"

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
 from numpy import ndarray
 
-from scenarios.render.mitsuba_setup import mi
+from scenarios.render.mitsuba_setup import mi, on_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +117,6 @@ class Buffers:
         first = np.concatenate([whole.vertices, whole.uv[:, :1]], axis=1)
         second = np.concatenate([whole.normals, whole.uv[:, 1:]], axis=1)
         packed = np.concatenate([whole.faces, whole.materials[:, None]], axis=1)
-        self.device_vertices = mi.Float(np.ascontiguousarray(first, np.float32).ravel())
-        self.device_normals = mi.Float(np.ascontiguousarray(second, np.float32).ravel())
-        self.device_faces = mi.UInt32(np.ascontiguousarray(packed, np.uint32).ravel())
+        self.device_vertices = on_device(first)
+        self.device_normals = on_device(second)
+        self.device_faces = on_device(packed, mi.UInt32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, UInt32
@@ -24,7 +25,6 @@ class Hits:
 
     Attributes:
         camera: whose pixels they are.
-        origins, rays: where the rays through the pixels' centres start [m], and their unit directions, renderer axes.
         found: whether there is anything but sky.
         distance: along the ray [m]; inf in the sky.
         number: of the scene's instance; 0 in the sky.
@@ -33,8 +33,6 @@ class Hits:
     """
 
     camera: Camera
-    origins: Float[ndarray, "height width 3"]
-    rays: Float[ndarray, "height width 3"]
     found: Bool[ndarray, "height width"]
     distance: Float32[ndarray, "height width"]
     number: UInt32[ndarray, "height width"]
@@ -42,9 +40,27 @@ class Hits:
     second: Float32[ndarray, "height width"]
     third: Float32[ndarray, "height width"]
 
+    @property
+    def origins(self) -> Float[ndarray, "height width 3"]:
+        """Where the rays of the pixels' centres start, renderer axes [m]."""
+        return self._lines[0]
+
+    @property
+    def rays(self) -> Float[ndarray, "height width 3"]:
+        """Their unit directions, renderer axes."""
+        return self._lines[1]
+
+    @cached_property
+    def _lines(self) -> tuple[Float[ndarray, "height width 3"], Float[ndarray, "height width 3"]]:
+        return rays_of(self.camera)
+
     def points(self, chosen: Bool[ndarray, "height width"]) -> Float[ndarray, "n 3"]:
         """The points met in some of the pixels, renderer axes [m]."""
-        return np.asarray(self.origins[chosen] + self.rays[chosen] * self.distance[chosen].astype(np.float64)[:, None])
+        away = self.distance[chosen].astype(np.float64)[:, None]
+        if self.camera.shutter is None:
+            rays = self.camera.pixel_rays()[chosen] @ self.camera.camera_to_world[:3, :3].T
+            return np.asarray(self.camera.position + rays * away)
+        return np.asarray(self.origins[chosen] + self.rays[chosen] * away)
 
     def weights(self, chosen: Bool[ndarray, "height width"]) -> Float[ndarray, "n 3"]:
         """Weights of the corners of the triangles met in some of the pixels."""
@@ -54,7 +70,7 @@ class Hits:
 
 def cast(scene: Scene, camera: Camera) -> Hits:
     """Follow one ray through each pixel's centre; actors are in place."""
-    found = scene.mitsuba.ray_intersect_preliminary(camera_rays(camera, 1, mi.Point2f(0.5, 0.5)), coherent=True)
+    found = scene.nearest(camera_rays(camera, 1, mi.Point2f(0.5, 0.5)), coherent=True)
     number = dr.reinterpret_array(mi.UInt32, found.instance)
     dr.eval(found.t, number, found.prim_index, found.prim_uv)
     size = (camera.height, camera.width)
@@ -63,7 +79,7 @@ def cast(scene: Scene, camera: Camera) -> Hits:
     instance = np.where(hit, number.numpy().reshape(size), np.uint32(0))
     face = scene.face_start[instance].astype(np.int64) + found.prim_index.numpy().reshape(size)
     second, third = (axis.numpy().reshape(size) for axis in (found.prim_uv.x, found.prim_uv.y))
-    return Hits(camera, *rays_of(camera), hit, distance, instance, np.where(hit, face, 0), second, third)
+    return Hits(camera, hit, distance, instance, np.where(hit, face, 0), second, third)
 
 
 def rays_of(camera: Camera) -> tuple[Float[ndarray, "height width 3"], Float[ndarray, "height width 3"]]:

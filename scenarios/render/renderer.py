@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from perception.camera import Camera
 from perception.errors import WhiteoutError
 from scenarios.instant import ActorState, Instant, View
 from scenarios.maps.world_map import WorldMap
+from scenarios.qualities import QUALITIES, QUALITY_NAMES
 from scenarios.render.banks import Footprint, bank_height, bank_mesh
 from scenarios.render.frames import FLIP, camera_of
 from scenarios.render.geometry import Mesh
@@ -24,47 +26,17 @@ from scenarios.render.lamps import LAMP_COLORS, lamps_of, scenery_bits, season_o
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import set_threads
 from scenarios.render.optics.exposure import Adaptation
-from scenarios.render.scattering import HEAVIEST
 from scenarios.render.scene import Scene
 from scenarios.render.shading import Shader
 from scenarios.render.shot import Shot
 from scenarios.render.sky import Sky, sky_of, texture
 from scenarios.render.surface import ON_THE_GROUND, Tiles
-from scenarios.render.tracer import INDIRECT_CLAMP, Light
+from scenarios.render.tracer import Light
 from scenarios.render.world import LaneFinder, build_world
 from scenarios.weather import ROAD_STATE_FIELDS, Weather
 
-
-@dataclass(frozen=True)
-class Quality:
-    """How much work goes into a picture.
-
-    Attributes:
-        samples: paths a pixel, traced at once.
-        bounces: surfaces a path meets.
-        denoise: Open Image Denoise's effort; "" leaves the picture as it is.
-        rounds: how often it is traced, each time by other chance; the picture is the mean.
-        clamp: see `tracer.INDIRECT_CLAMP`.
-        heaviest: see `scattering.HEAVIEST`.
-    """
-
-    samples: int
-    bounces: int
-    denoise: str
-    rounds: int = 1
-    clamp: float = INDIRECT_CLAMP
-    heaviest: float = HEAVIEST
-
-
 SKIES, GROUNDS = 4, 3
 """Skies and grounds that are kept ready: a picture and its twins go back and forth between them."""
-
-QUALITIES = {
-    "physical": Quality(8, 3, "balanced"),
-    "preview": Quality(1, 2, "fast"),
-    "reference": Quality(16, 8, "", rounds=32, clamp=float("inf"), heaviest=float("inf")),
-}
-"""`reference` is what the others are held against: 512 paths a pixel, not denoised, no light cut at the clamp."""
 
 
 class Renderer:
@@ -80,7 +52,7 @@ class Renderer:
 
         Args:
             world_map: the roads.
-            quality: "physical", "preview" or "reference" (a minute a picture).
+            quality: one of `QUALITY_NAMES`.
             seed: of everything drawn by chance: trees, clouds, noise of the road's surface, paths of light.
             threads: of the renderer; None takes `WHITEOUT_THREADS`, else all cores.
 
@@ -88,7 +60,7 @@ class Renderer:
             WhiteoutError: an unknown quality.
         """
         if quality not in QUALITIES:
-            raise WhiteoutError(f"there is no render quality {quality!r}; choose one of {', '.join(QUALITIES)}")
+            raise WhiteoutError(f"there is no render quality {quality!r}; choose one of {', '.join(QUALITY_NAMES)}")
         set_threads(threads)
         self.quality = QUALITIES[quality]
         self.seed = seed
@@ -102,6 +74,7 @@ class Renderer:
         self._tiles_of = lru_cache(maxsize=GROUNDS)(self._lay_tiles)
         self._footprint_of = lru_cache(maxsize=1)(Footprint)
         self._banks_of = lru_cache(maxsize=1)(self._make_banks)
+        self.aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="denoiser")
 
     def _make_sky(self, weather: Weather) -> tuple[Sky, Any]:
         sky = sky_of(weather, self.seed)

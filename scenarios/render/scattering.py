@@ -12,8 +12,6 @@ from scenarios.render.shading import Hit
 from scenarios.render.snow import anisotropy
 
 COAT_ALPHA = 0.005
-HEAVIEST = 4.0
-"""What one bounce may multiply a path's light by at most, but in `reference`: it removes sparkles."""
 
 
 def _ggx(alpha: Any, view: Any, light: Any) -> tuple[Any, Any, Any]:

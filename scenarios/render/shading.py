@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 
 from scenarios.render.geometry import Buffers
 from scenarios.render.materials import ASPHALT_COLOR, COLUMNS
-from scenarios.render.mitsuba_setup import dr, mi, opaque
+from scenarios.render.mitsuba_setup import dr, mi, on_device, opaque
 from scenarios.render.pavement import GRAIN_CONTRAST, LANE_WIDTH, LANES_IN_TILE, SEAL_DARKENS, SEAL_SHOWN
 from scenarios.render.surface import TILES, Tiles
 from scenarios.render.tints import Tints
@@ -58,7 +57,7 @@ class Shader:
         weather: Weather,
     ) -> None:
         self.buffers = buffers
-        self.rows = mi.Float(np.ascontiguousarray(rows).ravel())
+        self.rows = on_device(rows)
         self.first_face = first_face
         self.placement = placement
         self.lamp_bits = lamp_bits

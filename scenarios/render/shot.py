@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -165,7 +166,7 @@ class Shot:
         def once(turn: int) -> Traced:
             parts = [
                 trace(
-                    scene.mitsuba,
+                    scene,
                     band,
                     light,
                     shader,
@@ -229,17 +230,26 @@ class Shot:
 
     @cached_property
     def _seen(self) -> Float32[ndarray, "height width 3"]:
-        return self._smeared(self._air.through(self._sparkling(self._full), self._distance))
+        return self._arriving(lambda: self._full)
 
     @cached_property
     def _seen_without_glare(self) -> Float32[ndarray, "height width 3"]:
-        return self._smeared(self._air.through(self._sparkling(self._matte), self._distance))
+        return self._arriving(lambda: self._matte)
 
-    def _sparkling(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
-        added = sparkle(
+    def _arriving(self, clean: Callable[[], Float32[ndarray, "height width 3"]]) -> Float32[ndarray, "height width 3"]:
+        """A denoised radiance as it arrives at the lens; all that does not need it is worked out meanwhile."""
+        _ = self._traced  # both threads read it
+        denoising = self._renderer.aside.submit(clean)
+        air, flashes, _, _ = self._air, self._flashes, self._way, self._veil
+        radiance = denoising.result()
+        lit = radiance if flashes is None else radiance + flashes
+        return self._smeared(air.through(lit, self._distance))
+
+    @cached_property
+    def _flashes(self) -> Float32[ndarray, "height width 3"] | None:
+        return sparkle(
             self.instant.weather, self._sky, self.camera, self._shapes.depth, self._traced, self.instant.seed
         )
-        return radiance if added is None else radiance + added
 
     @cached_property
     def _exposure(self) -> Exposure:
@@ -263,7 +273,7 @@ class Shot:
 
     @cached_property
     def _veil(self) -> Float32[ndarray, "height width 3"]:
-        seen = self._visible_share(self._scene().mitsuba, self._sky)
+        seen = self._visible_share(self._scene(), self._sky)
         return self._optics.of_sun(self._sky.sun, self._sky.sun_irradiance, seen)
 
     def _smeared(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
@@ -289,7 +299,7 @@ class Shot:
         )
         return np.asarray(np.maximum(np.nan_to_num(np.asarray(clean, np.float32)), 0) + traced.lamps, np.float32)
 
-    def _visible_share(self, scene: Any, sky: Sky) -> float:
+    def _visible_share(self, scene: Scene, sky: Sky) -> float:
         """Share of the sun's disc that the camera sees over roofs and trees."""
         if not sky.sun_radiance.any():
             return 0.0
@@ -301,4 +311,4 @@ class Shot:
         towards = sky.sun + radius[:, None] * (np.cos(angle)[:, None] * side + np.sin(angle)[:, None] * up)
         origin = mi.Point3f(*(opaque(mi.Float, float(v)) for v in self.camera.position))
         ray = mi.Ray3f(origin, dr.normalize(mi.Vector3f(*(mi.Float(c) for c in towards.T.astype(np.float32)))))
-        return 1 - float(np.mean(scene.ray_test(ray).numpy()))
+        return 1 - float(np.mean(scene.blocked(ray).numpy()))

@@ -53,10 +53,10 @@ def sparkle(
     freshness = weather.snow_cover * (1 - weather.slush) * np.exp(-weather.snow_age / AGES)
     if freshness < 0.05 or not sky.sun_irradiance.any():
         return None
-    reaching = traced.albedo * (sky.sun_irradiance * max(float(sky.sun[2]), 0.03) / np.pi)
-    sunlit = traced.sun @ LUMINANCE > SUNLIT * (reaching @ LUMINANCE)
-    snow = (traced.albedo.min(-1) > WHITE) & (traced.normal[..., 2] > LEVEL) & (depth < FARTHEST) & sunlit
-    rows, columns = np.nonzero(snow)
+    rows, columns = np.nonzero((traced.normal[..., 2] > LEVEL) & (depth < FARTHEST) & (traced.albedo.min(-1) > WHITE))
+    reaching = traced.albedo[rows, columns] * (sky.sun_irradiance * max(float(sky.sun[2]), 0.03) / np.pi)
+    sunlit = traced.sun[rows, columns] @ LUMINANCE > SUNLIT * (reaching @ LUMINANCE)
+    rows, columns = rows[sunlit], columns[sunlit]
     look = camera.pixel_rays()[rows, columns] @ camera.camera_to_world[:3, :3].T
     distance = depth[rows, columns] / np.maximum(look @ camera.camera_to_world[:3, 2], 0.05)
     half = sky.sun - look

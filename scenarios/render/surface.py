@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 from numpy import ndarray
 
-from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.mitsuba_setup import dr, mi, on_device
 from scenarios.render.pavement import (
     LANE_WIDTH,
     LANES_IN_TILE,
@@ -161,8 +161,8 @@ class Tiles:
         self._weather = state
         pairs = [layers(pattern, size, state) for pattern, size in zip(self._patterns, TILES, strict=True)]
         self.cover = [look[..., 1].copy() for look, _ in pairs]
-        self.look = mi.Float(np.concatenate([look.ravel() for look, _ in pairs]))
-        self.slope = mi.Float(np.concatenate([slope.ravel() for _, slope in pairs]))
+        self.look = on_device(np.concatenate([look.ravel() for look, _ in pairs]))
+        self.slope = on_device(np.concatenate([slope.ravel() for _, slope in pairs]))
 
     def lookup(self, tile: Any, place: Any, active: Any) -> tuple[Any, Any]:
         """Both packets of the tile at `place` (in tiles), bilinear; device arrays."""

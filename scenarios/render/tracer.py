@@ -19,15 +19,15 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from perception.camera import Camera
+from scenarios.qualities import HEAVIEST, INDIRECT_CLAMP
 from scenarios.render.beams import COLUMNS, beam, headlamp
 from scenarios.render.materials import LAMP_KINDS
 from scenarios.render.mitsuba_setup import dr, mi, on_device, opaque, table
 from scenarios.render.retro import retroreflected
-from scenarios.render.scattering import HEAVIEST, bounce, scatter
+from scenarios.render.scattering import bounce, scatter
+from scenarios.render.scene import Scene
 from scenarios.render.shading import Hit, Shader
 
-INDIRECT_CLAMP = 3.0
-"""Light arriving over more than one bounce is cut at this multiple of a white, sunlit wall: it removes sparkles."""
 DARK_CLAMP = 3e-4
 """What the limit counts at least as the light of a night [1 is 73,000 cd/m2]: 22 cd/m2, as beside bright lamps."""
 LAMPLIT = 2
@@ -82,7 +82,7 @@ class Traced:
 
 
 def trace(
-    scene: Any,
+    scene: Scene,
     camera: Camera,
     light: Light,
     shader: Shader,
@@ -179,7 +179,7 @@ def _pixels(channels: Any, samples: int, camera: Camera) -> Float32[ndarray, "he
 class _Kernel:
     """What every path reads. A plain object: Dr.Jit takes no copies of it into the loop's state."""
 
-    def __init__(self, scene: Any, light: Light, shader: Shader, bounces: int, clamp: float, heaviest: float) -> None:
+    def __init__(self, scene: Scene, light: Light, shader: Shader, bounces: int, clamp: float, heaviest: float) -> None:
         rows = np.ascontiguousarray(light.lamps.T, dtype=np.float32)
         count = rows.shape[1]
         self.scene = scene
@@ -225,7 +225,7 @@ class _Kernel:
     def clear(self, hit: Hit, towards: Any, distance: Any, active: Any) -> Any:
         """Whether nothing stands between the hit and the light."""
         ray = mi.Ray3f(hit.p + hit.geometric * GAP, towards, distance, 0.0, [])
-        return active & ~self.scene.ray_test(ray, active)
+        return active & ~self.scene.blocked(ray, active)
 
     def sunlit(self, hit: Hit, sample: Any, active: Any) -> tuple[Any, Any]:
         """Sunlight scattered towards the viewer: all of it, and what the ground mirrors."""
@@ -329,7 +329,7 @@ def _step(
 ) -> tuple[Any, ...]:
     """One surface hit of every path that is still under way."""
     first = depth == 0
-    found = kernel.scene.ray_intersect_preliminary(ray, coherent=first, active=active)
+    found = kernel.scene.nearest(ray, coherent=first, active=active)
     escaped = active & ~found.is_valid()
     sky = sky + dr.select(escaped, weight * kernel.tame(kernel.escaped(ray.d), first), 0)
     active = active & found.is_valid()

@@ -57,7 +57,7 @@ def start_server(
     Args:
         map_name: a bundled map's name or an OpenDRIVE file.
         port: of the RPC channel; 0 looks for a free pair.
-        quality: "physical" or "preview".
+        quality: one of `QUALITY_NAMES`.
         seed: of the pictures.
         host: address to listen on.
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from perception.errors import WhiteoutError
-from robustness.cells import audited_weathers
+from robustness.cells import RENDER_SECONDS, audited_weathers
 from robustness.plan import Plan, eps_value
 from robustness.plan_file import read_plan
+from scenarios.cli import add_commands
+from scenarios.qualities import QUALITIES
 
 GOOD = """\
 scenarios: [low_sun, cut_in]
@@ -155,3 +159,13 @@ def test_yaml_that_cannot_be_read_is_a_sentence(tmp_path: Path, text: str) -> No
 def test_eps_is_the_same_number_however_it_is_written(tmp_path: Path) -> None:
     assert eps_value("4/255") == 4 / 255
     assert read(tmp_path, GOOD.replace("4/255", "8/510")).attacks[0].pgd.eps[1] == "4/255"
+
+
+def test_commands_and_plans_offer_every_quality() -> None:
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers())
+    for quality in QUALITIES:
+        assert parser.parse_args(["serve", "--quality", quality]).quality == quality
+        assert parser.parse_args(["replay", "low_sun", "--out", "d", "--quality", quality]).quality == quality
+    assert get_args(Plan.model_fields["quality"].annotation) == tuple(QUALITIES)
+    assert set(RENDER_SECONDS) == set(QUALITIES)

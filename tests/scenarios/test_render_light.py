@@ -10,9 +10,10 @@ import pytest
 
 from perception.errors import WhiteoutError
 from scenarios.instant import Instant
+from scenarios.qualities import HEAVIEST, QUALITIES
 from scenarios.render.mitsuba_setup import dr, mi
-from scenarios.render.renderer import QUALITIES, Renderer
-from scenarios.render.scattering import HEAVIEST, bounce
+from scenarios.render.renderer import Renderer
+from scenarios.render.scattering import bounce
 from scenarios.render.shading import Hit
 from scenarios.render.tracer import trace
 from scenarios.weather import CARLA_FIELDS, PRESETS, Weather, preset
@@ -178,7 +179,7 @@ def test_the_limit_of_a_bounce_reaches_the_paths() -> None:
     shot = look("clear", at=view(48, 30))
     scene, light, shader = renderer().prepare(shot.instant, shot.view)
     none, some, free = (
-        trace(scene.mitsuba, shot.camera, light, shader, samples=1, bounces=2, seed=1, heaviest=limit).sky.mean()
+        trace(scene, shot.camera, light, shader, samples=1, bounces=2, seed=1, heaviest=limit).sky.mean()
         for limit in (0.0, 0.1, np.inf)
     )
     assert none < some < free
