@@ -193,7 +193,7 @@ def bare_ratio() -> list[tuple[str, float, str]]:
         "sensor": {"type": "perspective", "fov": 75.0, "to_world": pose, "film": film,
                    "sampler": {"type": "independent", "sample_count": quality.samples}},
         "world": _grey(_seen(scene)),
-    })  # fmt: skip
+    }, optimize=False)  # fmt: skip
 
     def theirs() -> None:
         dr.eval(mi.render(bare, seed=1))
