@@ -8,13 +8,20 @@ import re
 import sys
 from dataclasses import replace
 
-from scenarios.instant import Before, Instant, Pose
+import numpy as np
+
+from scenarios.instant import ActorState, Before, Instant, Pose
+from scenarios.render.frames import camera_of
+from scenarios.render.geometry import mesh
+from scenarios.render.hits import cast
+from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import dr
 from scenarios.render.renderer import Renderer
+from scenarios.render.scene import Scene
 from scenarios.render.shot import Shot
 from scenarios.weather import preset
 from tests.processes import finished
-from tests.scenarios.rendered import car, look, straight_map, view
+from tests.scenarios.rendered import LANE, car, look, straight_map, view
 
 SCRIPT = "from tests.scenarios.test_render_repeatable import digests; print(' '.join(digests()))"
 
@@ -86,3 +93,22 @@ def test_nothing_is_compiled_again_between_frames() -> None:
     code = "from tests.scenarios.test_render_repeatable import compiled_again; print(compiled_again())"
     done = finished([sys.executable, "-c", code], timeout=240)
     assert done.stdout.strip() == "([], [])", done.stderr
+
+
+def test_an_empty_street_takes_the_kernels_of_a_busy_one() -> None:
+    square = np.array([[0.0, -50, 0], [50, -50, 0], [50, 50, 0], [0, 50, 0]])
+    ground = [mesh(square - side, np.array([[0, 1, 2], [0, 2, 3]]), 0) for side in ([0, 0, 0], [50.0, 0, 0])]
+    scene = Scene(ground, [], MaterialTable())
+
+    def kernels(*actors: ActorState) -> set[str]:
+        scene.place(list(actors), 0, "")
+        with dr.scoped_set_flag(dr.JitFlag.KernelHistory, True):
+            dr.kernel_history_clear()
+            seen = cast(scene, camera_of(view(32, 20)))
+            launched = dr.kernel_history([dr.KernelType.JIT])
+        assert len(np.unique(scene.actor_of_instance[seen.number])) == 1 + len(actors)
+        return {kernel["hash"] for kernel in launched}
+
+    empty = kernels()
+    assert len(empty) == 1
+    assert kernels(car()) == kernels(car(), car(8, 50.0, -LANE)) == empty
