@@ -5,7 +5,7 @@ The sun is sampled directly (a point inside its disc), the sky is found by conti
 points: each of a path's first two hits is lit by one of them, drawn from a few candidates in proportion to what each
 promises (resampled importance sampling, Talbot et al. 2005), and only the camera sees their faces. Mitsuba finds the
 hits; `shading.py` says what they look like. All data reach the kernel as arrays, so it is compiled once for every map,
-weather and crowd.
+weather, crowd and size of a picture.
 """
 
 from __future__ import annotations
