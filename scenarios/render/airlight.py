@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from perception.camera import Camera
 from scenarios.render.beams import beam
-from scenarios.render.mitsuba_setup import dr, mi, on_device, opaque, table
+from scenarios.render.mitsuba_setup import dr, mi, on_device, opaque, table, vector
 
 STEP = 4
 """Pixels of the picture a grid's pixel is wide."""
@@ -51,7 +51,7 @@ def airlight(
     """
     look, distance = _looks(camera, seen)
     near, thick, asymmetry = (opaque(mi.Float, value) for value in (start, extinction, forward))
-    origin = mi.Point3f(*(opaque(mi.Float, float(v)) for v in camera.position))
+    origin = mi.Point3f(vector(camera.position))
 
     def scattered(row: list[Any]) -> Any:
         apart = mi.Vector3f(mi.Point3f(*row[0:3]) - origin)
@@ -87,7 +87,7 @@ def lit(
     """Light that arrives from all lamps at a distance [m] on each look, or at what stands before it: irradiance."""
     look, clear = _looks(camera, seen)
     apart_at = dr.minimum(clear, opaque(mi.Float, distance))
-    place = mi.Point3f(*(opaque(mi.Float, float(v)) for v in camera.position)) + look * apart_at
+    place = mi.Point3f(vector(camera.position)) + look * apart_at
 
     def arriving(row: list[Any]) -> Any:
         away = mi.Vector3f(place - mi.Point3f(*row[0:3]))

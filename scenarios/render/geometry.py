@@ -96,8 +96,8 @@ def shape(part: Mesh, name: str) -> Any:
     """A Mitsuba mesh of the triangles; shading data stay in `Buffers`."""
     body = mi.Mesh(name, vertex_count=len(part.vertices), face_count=len(part.faces))
     parameters = mi.traverse(body)
-    parameters["vertex_positions"] = part.vertices.ravel()
-    parameters["faces"] = part.faces.astype(np.uint32).ravel()
+    parameters["vertex_positions"] = on_device(part.vertices)
+    parameters["faces"] = on_device(part.faces, mi.UInt32)
     parameters.update()
     return body
 

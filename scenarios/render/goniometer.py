@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +15,7 @@ from numpy import ndarray
 
 from perception.errors import WhiteoutError
 from scenarios.render.materials import COLUMNS, MATERIALS, MaterialTable
-from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.mitsuba_setup import dr, mi, on_device, opaque, vector
 from scenarios.render.optics.exposure import LUMINANCE
 from scenarios.render.scattering import scatter
 from scenarios.render.shading import Hit, Layers
@@ -99,7 +98,7 @@ def reflectance_factor(
     ground = Tiles(seed) if tiles is None else tiles
     ground.set_weather(weather)
     hit = _hits(material, weather, eye, ground, spots, seed)
-    matte, gloss = scatter(hit, hit.frame.to_local(_vector(light)))
+    matte, gloss = scatter(hit, hit.frame.to_local(vector(light)))
     sent = np.stack([channel.numpy() for channel in matte + gloss]).mean(1) @ LUMINANCE
     return float(sent * np.pi / light[2])
 
@@ -109,20 +108,16 @@ def _direction(from_vertical: float, azimuth: float) -> Float[ndarray, "3"]:
     return np.array([np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)])
 
 
-def _vector(values: Float[ndarray, "3"]) -> Any:
-    return mi.Vector3f(*(float(v) for v in values))
-
-
 def _hits(material: str, weather: Weather, eye: Float[ndarray, "3"], tiles: Tiles, spots: int, seed: int) -> Hit:
     """What `eye` (a direction) sees of flat ground at `spots` places drawn at random."""
     table = MaterialTable()
     rng = np.random.default_rng([seed, 31])
-    x, y = (mi.Float(values.astype(np.float32)) for values in rng.uniform(0, 64, (2, spots)))
-    row = [mi.Vector4f(*numbers) for numbers in _row(table, material)]
+    x, y = (on_device(values) for values in rng.uniform(0, 64, (2, spots)))
+    row = [mi.Vector4f(*(opaque(mi.Float, v) for v in four)) for four in _row(table, material)]
     tile = dr.full(mi.UInt32, 0 if material in LAMINATE else 1, spots)
     up = dr.zeros(mi.Vector3f, spots)
     up.z = 1.0
-    ray = SimpleNamespace(d=dr.repeat(_vector(-eye), spots))
+    ray = SimpleNamespace(d=dr.repeat(vector(-eye), spots))
     found = SimpleNamespace(t=dr.full(mi.Float, DISTANCE, spots))
     along, across = mi.Vector3f(1, 0, 0), mi.Vector3f(0, 1, 0)
     active = dr.full(mi.Bool, True, spots)

@@ -95,3 +95,8 @@ def table(values: ndarray) -> Any:
 def opaque(kind: Any, value: Any) -> Any:
     """A number that reaches a kernel as data, as `dr.opaque` gives it, but at an even place."""
     return on_device(np.array([value]), kind)
+
+
+def vector(values: ndarray) -> Any:
+    """Three numbers that reach a kernel as data, each by itself: a place, a direction or a colour."""
+    return mi.Vector3f(*(opaque(mi.Float, float(v)) for v in values))

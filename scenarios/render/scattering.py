@@ -31,6 +31,11 @@ def _schlick(mirror: Any, cosine: Any) -> Any:
     return mirror + (1 - mirror) * power
 
 
+def _mean(color: Any) -> Any:
+    """Mean of the channels. `dr.mean` writes the number of paths into the kernel: one for every size of a picture."""
+    return dr.sum(color) / 3
+
+
 def scatter(hit: Hit, light: Any) -> tuple[Any, Any]:
     """Diffuse and mirrored parts of BSDF times cosine for local direction `light`."""
     above = (light.z > 0) & (hit.viewer.z > 0)
@@ -47,8 +52,8 @@ def scatter(hit: Hit, light: Any) -> tuple[Any, Any]:
 def bounce(hit: Hit, choice: Any, sample: Any, heaviest: Any) -> tuple[Any, Any]:
     """Draw a direction (local) to go on with, and BSDF times cosine over its density, up to `heaviest`."""
     nv = dr.maximum(hit.viewer.z, 1e-3)
-    mirror_share = dr.mean(_schlick(hit.mirror, nv)) + 0.02
-    base_share = dr.mean(hit.albedo) + 0.02
+    mirror_share = _mean(_schlick(hit.mirror, nv)) + 0.02
+    base_share = _mean(hit.albedo) + 0.02
     coat_share = hit.coat * _schlick(mi.Float(0.04), nv)
     total = mirror_share + base_share + coat_share
     p_mirror, p_coat = mirror_share / total, coat_share / total

@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from scenarios.instant import ActorState
 from scenarios.render.actors import Body, Key, Slot, body_of, key_of, lamp_bits, piece_matrix, seats
-from scenarios.render.geometry import Buffers, Mesh, shape
+from scenarios.render.geometry import Buffers, Mesh, mesh, shape
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import dr, mi, on_device
 from scenarios.render.models.mesh import Joint
@@ -24,6 +24,8 @@ from scenarios.render.planting import Standing
 
 _log = logging.getLogger(__name__)
 PARKED = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, -3000], [0, 0, 0, 1]])
+SPECK = mesh(np.eye(3), np.array([[0, 1, 2]]), 0)
+"""Two of it wait below the ground, so that two things at least may move: for none or one Mitsuba has other kernels."""
 
 
 class Scene:
@@ -41,6 +43,7 @@ class Scene:
             for i, item in enumerate(self._standing)
             for j, matrix in enumerate(item.matrices)
         }
+        self._specks = [self._instance(SPECK, PARKED) for _ in range(2)]
         self._season = ""
         self._laid: Mesh | None = None
         self._lies = False
@@ -163,7 +166,7 @@ class Scene:
         parts = [part for body in self._bodies.values() for _, part in body.pieces]
         meshes = [*(item.mesh for item in self._standing), *parts]
         self.buffers = Buffers(meshes)
-        entries: dict[str, Any] = {}
+        entries: dict[str, Any] = {f"speck_{i}": speck for i, speck in enumerate(self._specks)}
         self._slots = {}
         for k, (key, count) in enumerate(sorted(wanted.items())):
             self._slots[key] = []
@@ -175,7 +178,7 @@ class Scene:
                     slot.names.append(name)
                     slot.shapes.append(entries[name])
                 self._slots[key].append(slot)
-        self._moving = self._mitsuba(parts, entries)
+        self._moving = self._mitsuba([SPECK, *parts], entries)
         self._places = mi.traverse(self._moving)
         self._in_use = set()
         self._number(meshes)
@@ -203,7 +206,8 @@ class Scene:
             for slot in slots
             for number, (_, part) in zip(slot.numbers, self._bodies[key].pieces, strict=True)
         ]
-        self._count = max([n for n, *_ in standing] + [n for n, _ in waiting]) + 1
+        specks = [number_of(speck) for speck in self._specks]
+        self._count = max([n for n, *_ in standing] + [n for n, _ in waiting] + specks) + 1
         self._rest = np.tile(np.eye(3, 4), (self._count, 1, 1))
         self.face_start = np.zeros(self._count, np.uint32)
         for number, part, matrix in standing:

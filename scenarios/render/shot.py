@@ -21,7 +21,7 @@ from scenarios.render.fields import flow, normals
 from scenarios.render.frames import camera_of, world_motion
 from scenarios.render.hits import bands, cast
 from scenarios.render.labels import Labels, Visibility, label, visibility
-from scenarios.render.mitsuba_setup import dr, mi, opaque
+from scenarios.render.mitsuba_setup import dr, mi, on_device, vector
 from scenarios.render.optics.develop import Optics
 from scenarios.render.optics.exposure import LUMINANCE, Adaptation, Exposure, expose
 from scenarios.render.optics.motion import blurred, way_of
@@ -309,6 +309,6 @@ class Shot:
         side /= max(float(np.linalg.norm(side)), 1e-9)
         up = np.cross(side, sky.sun)
         towards = sky.sun + radius[:, None] * (np.cos(angle)[:, None] * side + np.sin(angle)[:, None] * up)
-        origin = mi.Point3f(*(opaque(mi.Float, float(v)) for v in self.camera.position))
-        ray = mi.Ray3f(origin, dr.normalize(mi.Vector3f(*(mi.Float(c) for c in towards.T.astype(np.float32)))))
+        rays = dr.normalize(mi.Vector3f(*(on_device(axis) for axis in towards.T)))
+        ray = mi.Ray3f(mi.Point3f(vector(self.camera.position)), rays)
         return 1 - float(np.mean(scene.blocked(ray).numpy()))

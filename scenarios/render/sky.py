@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32
 from numpy import ndarray
 
 from scenarios.render.frames import sun_direction
-from scenarios.render.mitsuba_setup import dr, mi
+from scenarios.render.mitsuba_setup import dr, mi, on_device
 from scenarios.render.optics.exposure import LUMINANCE
 from scenarios.render.optics.spread import SUN_SOLID_ANGLE
 from scenarios.weather import Weather
@@ -133,7 +133,7 @@ def _sunsky(
     emitter = mi.load_dict({"type": "sunsky", "sun_direction": towards, "turbidity": turbidity(weather), **scales})
     count = look.shape[0] * look.shape[1]
     si = dr.zeros(mi.SurfaceInteraction3f, count)
-    si.wi = -mi.Vector3f(*(mi.Float(np.ascontiguousarray(look[..., i], np.float32).ravel()) for i in range(3)))
+    si.wi = -mi.Vector3f(*(on_device(look[..., i]) for i in range(3)))
     values = emitter.eval(si)
     return np.asarray(np.stack([channel.numpy() for channel in values], -1).reshape(look.shape).astype(np.float64))
 
@@ -158,4 +158,5 @@ def _cloud_cover(look: Float[ndarray, "h w 3"], share: float, seed: int) -> Floa
 
 def texture(sky: Sky) -> object:
     """The sky as a device texture for the tracer."""
-    return mi.Texture2f(mi.TensorXf(np.ascontiguousarray(sky.radiance)), wrap_mode=dr.WrapMode.Repeat)
+    radiance = mi.TensorXf(on_device(sky.radiance), sky.radiance.shape)
+    return mi.Texture2f(radiance, wrap_mode=dr.WrapMode.Repeat)

@@ -5,7 +5,7 @@ The sun is sampled directly (a point inside its disc), the sky is found by conti
 points: each of a path's first two hits is lit by one of them, drawn from a few candidates in proportion to what each
 promises (resampled importance sampling, Talbot et al. 2005), and only the camera sees their faces. Mitsuba finds the
 hits; `shading.py` says what they look like. All data reach the kernel as arrays, so it is compiled once for every map,
-weather and crowd.
+weather, crowd and size of a picture.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from perception.camera import Camera
 from scenarios.qualities import HEAVIEST, INDIRECT_CLAMP
 from scenarios.render.beams import COLUMNS, beam, headlamp
 from scenarios.render.materials import LAMP_KINDS
-from scenarios.render.mitsuba_setup import dr, mi, on_device, opaque, table
+from scenarios.render.mitsuba_setup import dr, mi, on_device, opaque, table, vector
 from scenarios.render.retro import retroreflected
 from scenarios.render.scattering import bounce, scatter
 from scenarios.render.scene import Scene
@@ -131,16 +131,16 @@ def camera_rays(camera: Camera, samples: int, offset: Any) -> Any:
         local = mi.Vector3f((mi.Float(column) + offset.x - cx) / focal, (mi.Float(row) + offset.y - cy) / focal, 1)
     else:
         local = _between_corners(_corner_rays(camera), column + row * (width + 1), width + 1, offset)
-    right, down, forward = (_vector(camera.camera_to_world[:3, i]) for i in range(3))
+    right, down, forward = (vector(camera.camera_to_world[:3, i]) for i in range(3))
     direction = dr.normalize(right * local.x + down * local.y + forward * local.z)
-    origin = mi.Point3f(_vector(camera.position))
+    origin = mi.Point3f(vector(camera.position))
     if camera.shutter is None:
         return mi.Ray3f(origin, direction)
     share = (mi.Float(row) + offset.y) / opaque(mi.Float, float(camera.height)) - 0.5
-    turn = _vector(np.array(camera.shutter.spin) * camera.shutter.readout) * share
+    turn = vector(np.array(camera.shutter.spin) * camera.shutter.readout) * share
     once = dr.cross(turn, direction)
     direction = dr.normalize(direction + once + dr.cross(turn, once) / 2)
-    return mi.Ray3f(origin + _vector(np.array(camera.shutter.velocity) * camera.shutter.readout) * share, direction)
+    return mi.Ray3f(origin + vector(np.array(camera.shutter.velocity) * camera.shutter.readout) * share, direction)
 
 
 def _between_corners(rays: Float32[ndarray, "3 n"], index: Any, columns: Any, offset: Any) -> Any:
@@ -165,10 +165,6 @@ def _corner_rays(camera: Camera) -> Float32[ndarray, "3 n"]:
     return np.asarray((rays if camera.lens == "fisheye" else rays / rays[:, 2:]).T, np.float32)
 
 
-def _vector(values: Float[ndarray, "3"]) -> Any:
-    return mi.Vector3f(*(opaque(mi.Float, float(v)) for v in values))
-
-
 def _pixels(channels: Any, samples: int, camera: Camera) -> Float32[ndarray, "height width 3"]:
     picture = np.empty((camera.height, camera.width, 3), np.float32)
     for i, channel in enumerate(channels):
@@ -185,8 +181,8 @@ class _Kernel:
         self.scene = scene
         self.shader = shader
         self.sky = light.sky
-        self.sun = _vector(light.sun)
-        self.irradiance = mi.Color3f(_vector(light.sun_irradiance))
+        self.sun = vector(light.sun)
+        self.irradiance = mi.Color3f(vector(light.sun_irradiance))
         self.shines = opaque(mi.Bool, bool(light.sun_irradiance.max() > 0))
         self.lamps = [table(row) for row in (rows if count else np.zeros((COLUMNS, 0), np.float32))]
         self.lamp_count = opaque(mi.UInt32, count)
