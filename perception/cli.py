@@ -11,18 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from perception.config import ModelConfig
     from perception.drive import Drive
+    from perception.train import TrainConfig
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add this package's subcommands."""
     train = commands.add_parser("train", help="fit a model to drives", description="Fit a model to drives.")
     train.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames")
-    train.add_argument("--out", type=Path, required=True, metavar="W.safetensors", help="weights to write, card beside")
+    train.add_argument("--out", type=Path, metavar="W.safetensors", help="weights to write, card beside")
+    train.add_argument(
+        "--overfit", type=_positive, metavar="N", help="only check that N pictures can be learned by heart (try 4)"
+    )
     train.add_argument(
         "--val", nargs="+", type=Path, default=[], metavar="DRIVE", help="drives for the final evaluation"
     )
-    train.add_argument("--steps", type=_positive, default=4000, help="optimiser steps (default %(default)s)")
+    train.add_argument("--steps", type=_positive, help="optimiser steps (default 4000; with --overfit 300)")
     train.add_argument("--batch", type=_positive, default=8, help="pictures per step (default %(default)s)")
     train.add_argument("--rate", type=_above_zero, default=1.5e-3, help="peak learning rate (default %(default)s)")
     train.add_argument("--seed", type=_natural, default=0, help="of weights, order, variations (default %(default)s)")
@@ -32,6 +37,18 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--checkpoint-every", type=_positive, default=100, metavar="N", help="steps between checkpoints")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out, if there is one")
     train.add_argument("--threads", type=_positive, default=None, help="processor threads (default: all cores)")
+    train.add_argument("--balance", default="fixed", help="loss weights: fixed (the default) or uncertainty (learned)")
+    train.add_argument(
+        "--patience", type=_natural, default=0, metavar="N", help="stop after N validations on --val without a gain"
+    )
+    train.add_argument(
+        "--validate-every", type=_positive, default=500, metavar="N", help="steps between them (default %(default)s)"
+    )
+    train.add_argument("--accelerator", default="auto", help="cpu, cuda or auto (the default: cuda where there is one)")
+    train.add_argument("--devices", type=_positive, default=1, help="GPUs that share each batch (default %(default)s)")
+    train.add_argument("--precision", default="auto", help="32-true, bf16-mixed or auto (the default: what is fast)")
+    train.add_argument("--workers", type=_natural, metavar="N", help="processes that make batches (default: by cores)")
+    train.add_argument("--log", type=Path, metavar="DIR", help="write curves for TensorBoard here")
     train.set_defaults(run=run_train)
     score = commands.add_parser("evaluate", help="score a model on drives", description="Score a model on drives.")
     score.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames")
@@ -42,31 +59,53 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def run_train(args: argparse.Namespace) -> int:
-    """Handle `whiteout train`."""
+    """Handle `whiteout train`; with `--overfit`, 1 means that the pictures could not be learned."""
     from perception.config import ModelConfig
+    from perception.errors import WhiteoutError
     from perception.train import TrainConfig, train
 
     _use_threads(args.threads)
     width, height = args.size
+    model_config = ModelConfig(backbone=args.backbone, input_width=width, input_height=height)
     config = TrainConfig(
-        steps=args.steps,
+        steps=args.steps or (300 if args.overfit else 4000),
         batch=args.batch,
         learning_rate=args.rate,
         seed=args.seed,
         checkpoint_every=args.checkpoint_every,
+        precision=args.precision,
+        balance=args.balance,
+        patience=args.patience,
+        validate_every=args.validate_every,
+        accelerator=args.accelerator,
+        devices=args.devices,
     )
+    if args.overfit:
+        return _overfit(args.drives, args.overfit, config, model_config)
+    if args.out is None:
+        raise WhiteoutError("train: where to write the weights was not said; add --out W.safetensors.")
     card = train(
         _open(args.drives),
         args.out,
         config,
-        model_config=ModelConfig(backbone=args.backbone, input_width=width, input_height=height),
+        model_config=model_config,
         init=args.init,
         val=_open(args.val),
         resume=args.resume,
         command=shlex.join(["whiteout", *sys.argv[1:]]),
+        workers=args.workers,
+        log=args.log,
     )
     _show(dict(card.facts["metrics"]))  # type: ignore[arg-type]
     return 0
+
+
+def _overfit(drives: list[Path], count: int, config: TrainConfig, model_config: ModelConfig) -> int:
+    from perception.overfit import overfit
+
+    result = overfit(_open(drives), count, config, model_config)
+    print("\n".join(result.sentences()))
+    return 0 if result.passed else 1
 
 
 def run_evaluate(args: argparse.Namespace) -> int:

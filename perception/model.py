@@ -81,7 +81,7 @@ class LaneDetectionModel(nn.Module):
     @torch.no_grad()
     def predict(self, images: Float[Tensor, "batch 3 height width"]) -> list[Prediction]:
         """Objects and lines of each picture, in the pixels of the pictures given; the model's mode is left as it is."""
-        return self.decode(self(images))
+        return self.decode(self(images.to(self.mean.device)))
 
     @torch.no_grad()
     def decode(self, outputs: Outputs) -> list[Prediction]:

@@ -41,10 +41,19 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pictures in [0, 1] with their targets."""
+    """Pictures as RGB bytes, a quarter of what floats would weigh between processes, with their targets."""
 
-    images: Float[Tensor, "batch 3 height width"]
+    pixels: UInt8[Tensor, "batch 3 height width"]
     targets: Targets
+
+    @property
+    def images(self) -> Float[Tensor, "batch 3 height width"]:
+        """The pictures as the model takes them, RGB in [0, 1]."""
+        return self.pixels.float().div(255)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same on another device."""
+        return Batch(self.pixels.to(device), self.targets.to(device))
 
 
 def load_samples(frames: Iterable[Frame], config: ModelConfig) -> list[Sample]:
@@ -64,13 +73,29 @@ def to_sample(frame: Frame, config: ModelConfig) -> Sample:
     return _moved(pixels, frame.boxes, frame.lanes, scale, np.zeros(2))
 
 
-def make_batch(samples: Sequence[Sample], step: int, size: int, seed: int, config: ModelConfig) -> Batch:
-    """The varied pictures of one training step: `size` of them, each picture once per pass over the data."""
-    chosen = [_varied(samples[place], rng) for place, rng in _draw(len(samples), step, size, seed)]
+def make_batch(
+    samples: Sequence[Sample],
+    step: int,
+    size: int,
+    seed: int,
+    config: ModelConfig,
+    part: tuple[int, int] = (0, 1),
+) -> Batch:
+    """The varied pictures of one training step: `size` of them, each picture once per pass over the data.
+
+    Of several processes that share a step, each takes its `part`: its number, and how many there are.
+    """
+    rank, world = part
+    drawn = _draw(len(samples), step, size, seed)[rank::world]
+    return batch_of([_varied(samples[place], rng) for place, rng in drawn], config)
+
+
+def batch_of(samples: Sequence[Sample], config: ModelConfig) -> Batch:
+    """Samples as they are, as one batch."""
     height, width = config.input_height, config.input_width
-    targets = [frame_target(sample.boxes, sample.lanes, width, height, config) for sample in chosen]
-    images = torch.from_numpy(np.stack([sample.image for sample in chosen]))
-    return Batch(images.permute(0, 3, 1, 2).float().div(255), collate(targets))
+    targets = [frame_target(sample.boxes, sample.lanes, width, height, config) for sample in samples]
+    pixels = torch.from_numpy(np.stack([sample.image for sample in samples]))
+    return Batch(pixels.permute(0, 3, 1, 2), collate(targets))
 
 
 def flip(sample: Sample) -> Sample:

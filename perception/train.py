@@ -5,35 +5,39 @@ from __future__ import annotations
 import copy
 import math
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_parameters
 from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import update_bn
 
 from perception.allocator import keep_memory
+from perception.balance import Balance
 from perception.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from perception.config import ModelConfig
 from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.inference import evaluate_model
-from perception.model import LaneDetectionModel
-from perception.samples import Batch, Sample, load_samples, make_batch
+from perception.loader import Loader, usual_workers
+from perception.model import LOSSES, LaneDetectionModel
+from perception.samples import Batch, load_samples
+from perception.training_log import TrainingLog
 from perception.weights import Card, load_model, read_card, save_model
-
-LOSS_WEIGHTS: Mapping[str, float] = {"objects": 1.0, "boxes": 1.0, "lanes_exist": 2.0, "lanes_position": 0.5}
-"""How much each of the model's losses counts."""
 
 STATISTICS_BATCHES = 64
 """Batches from which the final statistics of batch normalisation are measured."""
+
+PRECISIONS = ("auto", "32-true", "bf16-mixed")
+"""Number formats, by Fabric's names."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class TrainConfig:
 
     Attributes:
         steps: optimiser steps.
-        batch: pictures per step.
+        batch: pictures per step, over all devices.
         learning_rate: AdamW's peak rate, reached after `warmup` steps, then falling to zero along a cosine.
         weight_decay: AdamW's, on kernels only.
         warmup: steps of linear rise.
@@ -50,7 +54,13 @@ class TrainConfig:
         clip: largest norm of the gradient.
         seed: of the first weights, the order of the pictures and their variations.
         checkpoint_every: steps between checkpoints.
-        precision: Fabric's, "auto" takes "bf16-mixed" where the processor computes in it and "32-true" elsewhere.
+        precision: Fabric's, "auto" takes "bf16-mixed" where the device computes in it and "32-true" elsewhere.
+        balance: how the losses are weighed, see `perception.balance.Balance`.
+        patience: validations without a better score after which training ends; the weights with the best score are
+            then the ones that are saved. 0 takes all steps and the last weights.
+        validate_every: steps between validations, where `patience` asks for them.
+        accelerator: "cpu", "cuda", or "auto" for CUDA where there is a device.
+        devices: devices that share each batch.
     """
 
     steps: int = 4000
@@ -63,21 +73,63 @@ class TrainConfig:
     seed: int = 0
     checkpoint_every: int = 100
     precision: str = "auto"
+    balance: str = "fixed"
+    patience: int = 0
+    validate_every: int = 500
+    accelerator: str = "auto"
+    devices: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One training; see `train`."""
+
+    drives: Sequence[Drive]
+    out: Path
+    config: TrainConfig
+    model_config: ModelConfig
+    init: Path | None
+    val: Sequence[Drive]
+    resume: bool
+    command: str
+    workers: int
+    log: Path | None
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        step: optimiser steps done.
+        losses: running means of the losses.
+        best_score: of the validations so far; None before the first.
+        best_step: steps done at that validation.
+        stale: validations since then.
+    """
+
+    step: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    best_score: float | None = None
+    best_step: int = 0
+    stale: int = 0
 
 
 @dataclass(eq=False)
 class State:
-    """What changes while training."""
+    """What changes while training: everything that a checkpoint holds."""
 
     model: LaneDetectionModel
     averaged: LaneDetectionModel
+    best: LaneDetectionModel
+    balance: Balance
     optimizer: Optimizer
-    step: int = 0
+    progress: Progress
 
     @property
     def modules(self) -> dict[str, torch.nn.Module]:
-        """What a checkpoint holds besides the optimizer."""
-        return {"model": self.model, "averaged": self.averaged}
+        """What a checkpoint holds besides optimizer and progress."""
+        return {"model": self.model, "averaged": self.averaged, "best": self.best, "balance": self.balance}
 
 
 def train(
@@ -90,89 +142,116 @@ def train(
     val: Sequence[Drive] = (),
     resume: bool = False,
     command: str = "",
+    workers: int | None = None,
+    log: Path | None = None,
 ) -> Card:
     """Train on `drives`, write weights and card to `out`, and return the card.
 
     With `init`, training begins at those weights, and their configuration holds, instead of at random ones.
+    `workers` processes make the batches (None: as many as suit the machine), and `log` takes curves for TensorBoard;
+    neither changes the weights. With `resume`, training goes on at the checkpoint beside `out`, if there is one.
 
     The card's metrics are those of the written weights on `val`, or on `drives` if there is none.
     """
-    if not drives:
-        raise WhiteoutError("train: no drive was given; name at least one folder of labelled frames.")
-    if out.suffix != ".safetensors":
-        raise WhiteoutError(f"{out}: weights are written as safetensors; let the name end in .safetensors.")
-    keep_memory()
-    fabric = Fabric(accelerator="cpu", devices=1, precision=_precision(config.precision))
-    state = start(config, model_config or ModelConfig(), init)
-    inputs = describe(drives, val, config, state.model.config)
-    if init is not None:
-        inputs["init"] = {"weights_hash": state.model.weights_hash(), "facts": read_card(init).facts}
-    if resume and checkpoint_path(out).exists():
-        state.step = load_checkpoint(checkpoint_path(out), state.modules, state.optimizer, inputs)
-    facts: dict[str, object] = {**inputs, "command": command, "versions": _versions()}
-    samples = load_samples(chain.from_iterable(drives), state.model.config)
-    losses = run(fabric, state, samples, config, out, inputs)
-    settle_statistics(state.averaged, samples, config)
-    save_model(state.averaged, out, facts)
-    facts |= {"losses": losses, "metrics": evaluate_model(load_model(out), val or drives).to_dict()}
-    card = save_model(state.averaged, out, facts)
-    checkpoint_path(out).unlink(missing_ok=True)
+    accelerator = pick_accelerator(config.accelerator)
+    workers = usual_workers(accelerator) if workers is None else workers
+    job = Job(drives, out, config, model_config or ModelConfig(), init, val, resume, command, workers, log)
+    _check(job)
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=config.devices,
+        strategy="ddp_spawn" if config.devices > 1 else "auto",
+        precision=pick_precision(config.precision, accelerator),
+    )
+    card: Card = fabric.launch(train_on, job)
     return card
 
 
-def start(config: TrainConfig, model_config: ModelConfig, init: Path | None = None) -> State:
+def train_on(fabric: Fabric, job: Job) -> Card | None:
+    """Train on the devices of `fabric`; the first process writes the weights and returns their card."""
+    keep_memory()
+    state = start(job.config, job.model_config, job.init, fabric.device)
+    inputs = describe(job, state.model.config, fabric)
+    if job.init is not None:
+        inputs["init"] = {"weights_hash": state.model.weights_hash(), "facts": read_card(job.init).facts}
+    if job.resume and checkpoint_path(job.out).exists():
+        saved = load_checkpoint(checkpoint_path(job.out), state.modules, state.optimizer, inputs)
+        state.progress = Progress(**saved)
+    samples = load_samples(chain.from_iterable(job.drives), state.model.config)
+    part = (fabric.global_rank, fabric.world_size)
+    loader = Loader(samples, job.config.batch, job.config.seed, state.model.config, job.workers, part)
+    take_steps(fabric, state, loader, job, inputs)
+    card = finish(state, loader, job, inputs) if fabric.is_global_zero else None
+    fabric.barrier()
+    return card
+
+
+def start(
+    config: TrainConfig, model_config: ModelConfig, init: Path | None = None, device: torch.device | str = "cpu"
+) -> State:
     """Fresh weights, or those of `init`, and a fresh optimiser."""
     torch.manual_seed(config.seed)
     fresh = LaneDetectionModel(model_config) if init is None else load_model(init).requires_grad_(True)
-    model = fresh.to(memory_format=torch.channels_last)
+    model = fresh.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    balance = Balance(LOSSES, config.balance).to(device)
     kernels = [value for value in model.parameters() if value.ndim >= 2]
-    vectors = [value for value in model.parameters() if value.ndim < 2]
+    vectors = [value for module in (model, balance) for value in module.parameters() if value.ndim < 2]
     groups = [{"params": kernels, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    averaged = copy.deepcopy(model).requires_grad_(requires_grad=False)
-    return State(model.train(), averaged, AdamW(groups, lr=config.learning_rate))
+    averaged = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
+    optimizer = AdamW(groups, lr=config.learning_rate)
+    return State(model.train(), averaged, copy.deepcopy(averaged), balance, optimizer, Progress())
 
 
-def run(
-    fabric: Fabric,
-    state: State,
-    samples: Sequence[Sample],
-    config: TrainConfig,
-    out: Path,
-    inputs: Mapping[str, object],
-) -> dict[str, float]:
-    """Take the steps that are left, with checkpoints; returns the last steps' mean losses."""
-    recent: dict[str, float] = {}
-    with _progress(state.step, config.steps) as show:
-        while state.step < config.steps:
-            batch = make_batch(samples, state.step, config.batch, config.seed, state.model.config)
-            losses = take_step(fabric, state, batch, config)
-            state.step += 1
-            recent = {key: 0.95 * recent.get(key, value) + 0.05 * value for key, value in losses.items()}
-            show(state.step, recent)
-            if state.step % config.checkpoint_every == 0 and state.step < config.steps:
-                save_checkpoint(checkpoint_path(out), state.step, state.modules, state.optimizer, inputs)
-    return recent
+def take_steps(fabric: Fabric, state: State, loader: Loader, job: Job, inputs: Mapping[str, object]) -> None:
+    """Take the steps that are left, with validations and checkpoints, until the last one or until patience ends."""
+    config, progress = job.config, state.progress
+    last = progress.step if _out_of_patience(progress, config) else config.steps
+    with TrainingLog(progress.step, config.steps, job.log, silent=not fabric.is_global_zero) as log:
+        for batch in loader.batches(progress.step, last):
+            losses = take_step(fabric, state, batch.to(fabric.device), config)
+            progress.step += 1
+            progress.losses = {k: 0.95 * progress.losses.get(k, v) + 0.05 * v for k, v in losses.items()}
+            facts = {f"weight/{name}": value for name, value in state.balance.weights().items()}
+            log.step(progress.step, progress.losses, {**facts, "waiting": loader.waiting.share})
+            ends = progress.step == config.steps
+            if config.patience and (ends or progress.step % config.validate_every == 0):
+                validate(fabric, state, job, log)
+            if progress.step % config.checkpoint_every == 0 and not ends and fabric.is_global_zero:
+                save_checkpoint(checkpoint_path(job.out), asdict(progress), state.modules, state.optimizer, inputs)
+            if _out_of_patience(progress, config):
+                break
 
 
 def take_step(fabric: Fabric, state: State, batch: Batch, config: TrainConfig) -> dict[str, float]:
     """One optimiser step; returns the batch's mean losses."""
+    step = state.progress.step
+    torch.manual_seed(_seed_of(config.seed, step, fabric.global_rank))  # for what a network drops by chance
     for group in state.optimizer.param_groups:
-        group["lr"] = config.learning_rate * schedule(state.step, config)
+        group["lr"] = config.learning_rate * schedule(step, config)
     images = batch.images.contiguous(memory_format=torch.channels_last)
     with fabric.autocast():
         outputs = state.model(images)
     losses = {key: value.mean() for key, value in state.model.loss(outputs, batch.targets).items()}
-    total = sum((LOSS_WEIGHTS[key] * value for key, value in losses.items()), torch.zeros(()))
     state.optimizer.zero_grad()
-    fabric.backward(total)
-    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip)
+    fabric.backward(state.balance(losses))
+    parameters = [value for module in (state.model, state.balance) for value in module.parameters()]
+    share_gradients(fabric, parameters)
+    norm = clip_grad_norm_(parameters, config.clip)
     if not torch.isfinite(norm):
         raise WhiteoutError(
-            f"training diverged at step {state.step + 1} (the gradient is {float(norm)}); use a smaller --rate"
+            f"training diverged at step {step + 1} (the gradient is {float(norm)}); use a smaller --rate"
         )
     state.optimizer.step()
     update_average(state, config.average)
     return {key: float(value.detach()) for key, value in losses.items()}
+
+
+def share_gradients(fabric: Fabric, parameters: Iterable[Tensor]) -> None:
+    """Give every process the mean gradient over all processes, each of which saw an equal part of the batch."""
+    if fabric.world_size > 1:
+        gradients = [value.grad for value in parameters if value.grad is not None]
+        mean = fabric.all_reduce(parameters_to_vector(gradients), reduce_op="mean")
+        vector_to_parameters(mean, gradients)
 
 
 def schedule(step: int, config: TrainConfig) -> float:
@@ -186,7 +265,7 @@ def schedule(step: int, config: TrainConfig) -> float:
 @torch.no_grad()
 def update_average(state: State, keep: float) -> None:
     """Move the averaged weights and statistics towards the current ones; early averages forget faster."""
-    keep = min(keep, (1 + state.step) / (10 + state.step))
+    keep = min(keep, (1 + state.progress.step) / (10 + state.progress.step))
     for mean, now in zip(state.averaged.state_dict().values(), state.model.state_dict().values(), strict=True):
         if mean.is_floating_point():
             mean.lerp_(now, 1 - keep)
@@ -194,50 +273,107 @@ def update_average(state: State, keep: float) -> None:
             mean.copy_(now)
 
 
-def settle_statistics(model: LaneDetectionModel, samples: Sequence[Sample], config: TrainConfig) -> None:
+def validate(fabric: Fabric, state: State, job: Job, log: TrainingLog) -> None:
+    """Score the averaged weights, and keep them if they are the best so far."""
+    progress = state.progress
+    score = None
+    if fabric.is_global_zero:
+        metrics = evaluate_model(state.averaged, job.val, progress=False)
+        figures = {"ap50": metrics.ap50, "lane_f1": metrics.lane_f1}
+        known = {name: value for name, value in figures.items() if not math.isnan(value)}
+        score = sum(known.values()) / max(len(known), 1)
+        log.validation(progress.step, {**known, "score": score})
+    score = fabric.broadcast(score)
+    if progress.best_score is None or score > progress.best_score:
+        progress.best_score, progress.best_step, progress.stale = score, progress.step, 0
+        state.best.load_state_dict(state.averaged.state_dict())
+    else:
+        progress.stale += 1
+
+
+def finish(state: State, loader: Loader, job: Job, inputs: Mapping[str, object]) -> Card:
+    """Settle, write and score the weights; say how long training waited for data."""
+    model = (state.best if job.config.patience else state.averaged).cpu()
+    settle_statistics(model, loader, job.config)
+    waiting, progress = loader.waiting, state.progress
+    facts: dict[str, object] = {**inputs, "command": job.command, "versions": _versions()}
+    save_model(model, job.out, facts)
+    facts |= {"losses": progress.losses, "loss_weights": state.balance.weights(), "steps": progress.step}
+    facts |= {"best_step": progress.best_step, "best_score": progress.best_score} if job.config.patience else {}
+    facts |= {"waiting": {"data_s": waiting.data, "total_s": waiting.total, "share": waiting.share}}
+    facts |= {"metrics": evaluate_model(load_model(job.out), job.val or job.drives).to_dict()}
+    card = save_model(model, job.out, facts)
+    checkpoint_path(job.out).unlink(missing_ok=True)
+    spent = f"{waiting.share:.1%} of {waiting.total:.1f} s with {loader.workers} workers"
+    Console(stderr=True).print(f"waiting for data: {spent}", highlight=False)
+    return card
+
+
+def settle_statistics(model: LaneDetectionModel, loader: Loader, config: TrainConfig) -> None:
     """Measure batch normalisation's statistics anew for averaged weights, which no batch has ever passed through."""
-    batches = range(config.steps, config.steps + min(STATISTICS_BATCHES, config.steps))
-    images = (make_batch(samples, step, config.batch, config.seed, model.config).images for step in batches)
-    update_bn(images, model)
+    whole = Loader(loader.samples, config.batch, config.seed, model.config, loader.workers)
+    batches = whole.batches(config.steps, config.steps + min(STATISTICS_BATCHES, config.steps))
+    update_bn((batch.images for batch in batches), model)
 
 
-def describe(
-    drives: Sequence[Drive], val: Sequence[Drive], config: TrainConfig, model_config: ModelConfig
-) -> dict[str, object]:
+def describe(job: Job, model_config: ModelConfig, fabric: Fabric) -> dict[str, object]:
     """Everything that the weights depend on, for the card and to refuse a checkpoint of another training."""
 
     def data(some: Sequence[Drive]) -> list[dict[str, object]]:
         return [{"drive": drive.path.name, "frames": len(drive), "content_hash": drive.content_hash} for drive in some]
 
+    accelerator = fabric.device.type
+    picked = {"accelerator": accelerator, "precision": pick_precision(job.config.precision, accelerator)}
     return {
-        "training": asdict(config) | {"precision": _precision(config.precision)},
+        "training": asdict(job.config) | picked,
         "model": model_config.to_dict(),
-        "data": {"train": data(drives), "val": data(val)},
+        "data": {"train": data(job.drives), "val": data(job.val)},
     }
+
+
+def pick_accelerator(wanted: str) -> str:
+    """Fabric's name of the kind of device to compute on."""
+    there = torch.cuda.is_available()
+    if wanted not in ("auto", "cpu", "cuda") or (wanted == "cuda" and not there):
+        raise WhiteoutError(
+            f"training: there is no device '{wanted}' here; use cpu{', cuda' if there else ''} or auto."
+        )
+    return ("cuda" if there else "cpu") if wanted == "auto" else wanted
+
+
+def pick_precision(wanted: str, accelerator: str) -> str:
+    """Fabric's name of the number format to compute in."""
+    if wanted not in PRECISIONS:
+        raise WhiteoutError(f"training: precision is '{wanted}'; use one of {', '.join(PRECISIONS)}.")
+    if wanted != "auto":
+        return wanted
+    pays = torch.cuda.is_bf16_supported() if accelerator == "cuda" else torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001
+    return "bf16-mixed" if pays else "32-true"
+
+
+def _check(job: Job) -> None:
+    config = job.config
+    if not job.drives:
+        raise WhiteoutError("train: no drive was given; name at least one folder of labelled frames.")
+    if job.out.suffix != ".safetensors":
+        raise WhiteoutError(f"{job.out}: weights are written as safetensors; let the name end in .safetensors.")
+    if config.patience and not job.val:
+        raise WhiteoutError("train: patience needs drives to validate on; name them with --val.")
+    if config.batch % config.devices:
+        raise WhiteoutError(
+            f"train: {config.devices} devices cannot share {config.batch} pictures per step evenly; change --batch."
+        )
+
+
+def _out_of_patience(progress: Progress, config: TrainConfig) -> bool:
+    return bool(config.patience) and progress.stale >= config.patience
+
+
+def _seed_of(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
 def _versions() -> dict[str, str | int]:
     packages = ("torch", "torchvision", "numpy", "albumentations")
     versions = {name: version(name) for name in packages}
     return {"python": platform.python_version(), **versions, "threads": torch.get_num_threads()}
-
-
-def _precision(wanted: str) -> str:
-    """Fabric's name of the number format to compute in."""
-    if wanted != "auto":
-        return wanted
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"  # noqa: SLF001
-
-
-@contextmanager
-def _progress(done: int, total: int) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
-    """A progress bar; the function it gives takes the steps done and the losses to show."""
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[losses]}"))
-    with Progress(TextColumn("training"), *columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("training", total=total, completed=done, losses="")
-
-        def show(step: int, losses: Mapping[str, float]) -> None:
-            text = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
-            progress.update(task, completed=step, losses=text)
-
-        yield show
