@@ -9,8 +9,7 @@ pixels to the losses, which are per picture.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -21,6 +20,7 @@ from torchvision.ops import FeaturePyramidNetwork
 from perception.backbones import make_backbone
 from perception.config import ModelConfig
 from perception.detection import decode_objects, object_evidence, object_losses
+from perception.fingerprint import weights_hash
 from perception.frame import Frame
 from perception.heads import LaneHead, ObjectHead
 from perception.lanes import decode_lanes, lane_evidence, lane_losses
@@ -64,13 +64,20 @@ class LaneDetectionModel(nn.Module):
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Outputs:
         """Raw outputs for RGB pictures in [0, 1] of any size."""
         height, width = images.shape[2:]
-        size = self.input_size
-        if (height, width) != size:
-            images = interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
-        features = self.pyramid(self.backbone((images - self.mean) / self.std))
+        return self.answer(self.features(images), (height, width))
+
+    def features(self, images: Float[Tensor, "batch 3 height width"]) -> Mapping[str, Tensor]:
+        """The pyramid's maps by stride ("8", "16", "32")."""
+        if images.shape[2:] != self.input_size:
+            images = interpolate(images, self.input_size, mode="bilinear", align_corners=False, antialias=True)
+        maps: Mapping[str, Tensor] = self.pyramid(self.backbone((images - self.mean) / self.std))
+        return maps
+
+    def answer(self, features: Mapping[str, Tensor], picture_size: tuple[int, int]) -> Outputs:
+        """What the heads say about the pyramid's maps of pictures of that height and width."""
         logits, sides, centerness = self.object_head(features)
         lane_logits, lane_exists = self.lane_head(features["8"])
-        return Outputs(logits, sides, centerness, lane_logits, lane_exists, self.points, (height, width))
+        return Outputs(logits, sides, centerness, lane_logits, lane_exists, self.points, picture_size)
 
     def loss(self, outputs: Outputs, targets: Targets) -> dict[str, Float[Tensor, "batch"]]:
         """Losses per picture by the names in `LOSSES`, not weighted."""
@@ -125,11 +132,7 @@ class LaneDetectionModel(nn.Module):
 
     def weights_hash(self) -> str:
         """SHA-256 over the names, shapes and bytes of all weights and statistics, as they are in memory."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.state_dict().items()):
-            digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return weights_hash(self.state_dict())
 
 
 def images_from_frames(frames: Sequence[Frame]) -> Float[Tensor, "batch 3 height width"]:

@@ -64,13 +64,19 @@ def load_samples(frames: Iterable[Frame], config: ModelConfig) -> list[Sample]:
 def to_sample(frame: Frame, config: ModelConfig) -> Sample:
     """A frame at the model's input size, shrunk as the model itself does it."""
     height, width = frame.image.shape[:2]
-    image = torch.from_numpy(np.ascontiguousarray(frame.image)).permute(2, 0, 1)[None].float()
-    size = (config.input_height, config.input_width)
-    if (height, width) != size:
-        image = interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
-    pixels = image[0].round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+    pixels = shrunk(frame.image, config.input_width, config.input_height)
     scale = np.array([config.input_width / width, config.input_height / height])
     return _moved(pixels, frame.boxes, frame.lanes, scale, np.zeros(2))
+
+
+def shrunk(
+    image: UInt8[ndarray, "height width 3"], width: int, height: int
+) -> UInt8[ndarray, "new_height new_width 3"]:
+    """A picture at another size, as the model itself brings it there."""
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
+    if image.shape[:2] != (height, width):
+        pixels = interpolate(pixels, (height, width), mode="bilinear", align_corners=False, antialias=True)
+    return np.asarray(pixels[0].round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy())
 
 
 def make_batch(
@@ -86,7 +92,7 @@ def make_batch(
     Of several processes that share a step, each takes its `part`: its number, and how many there are.
     """
     rank, world = part
-    drawn = _draw(len(samples), step, size, seed)[rank::world]
+    drawn = draw(len(samples), step, size, seed)[rank::world]
     return batch_of([_varied(samples[place], rng) for place, rng in drawn], config)
 
 
@@ -143,7 +149,7 @@ def _moved(
     return Sample(image, tuple(kept), tuple(replace(lane, pixels=lane.pixels * scale + shift) for lane in lanes))
 
 
-def _draw(count: int, step: int, size: int, seed: int) -> list[tuple[int, Generator]]:
+def draw(count: int, step: int, size: int, seed: int) -> list[tuple[int, Generator]]:
     """Which samples a step takes, each with its own random numbers."""
     drawn = []
     for position in range(step * size, (step + 1) * size):
@@ -153,12 +159,18 @@ def _draw(count: int, step: int, size: int, seed: int) -> list[tuple[int, Genera
     return drawn
 
 
-def _varied(sample: Sample, rng: Generator) -> Sample:
-    """A random view of a sample: mirrored, cropped, with other light and noise."""
+def view(sample: Sample, rng: Generator) -> Sample:
+    """A sample mirrored and cropped by chance."""
     if rng.random() < 0.5:
         sample = flip(sample)
     if rng.random() < 0.7:
         sample = crop(sample, rng.uniform(1, LARGEST_ZOOM), (rng.random(), rng.random()))
+    return sample
+
+
+def _varied(sample: Sample, rng: Generator) -> Sample:
+    """A random view of a sample: mirrored, cropped, with other light and noise."""
+    sample = view(sample, rng)
     light = _light()
     light.set_random_seed(int(rng.integers(2**31)))
     return replace(sample, image=np.ascontiguousarray(light(image=sample.image)["image"]))

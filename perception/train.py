@@ -11,12 +11,11 @@ from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from rich.console import Console
-from torch import Tensor
-from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_parameters
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import update_bn
 
@@ -24,11 +23,14 @@ from perception.allocator import keep_memory
 from perception.balance import Balance
 from perception.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from perception.config import ModelConfig
+from perception.distillation import DISTILLATION_WEIGHTS, Distillation
 from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.inference import evaluate_model
 from perception.loader import Loader, usual_workers
 from perception.model import LOSSES, LaneDetectionModel
+from perception.optimise import move, seed_of, set_rate, weight_groups
+from perception.pretraining.backbone_file import load_backbone
 from perception.samples import Batch, load_samples
 from perception.training_log import TrainingLog
 from perception.weights import Card, load_model, read_card, save_model
@@ -89,6 +91,8 @@ class Job:
     config: TrainConfig
     model_config: ModelConfig
     init: Path | None
+    backbone_weights: Path | None
+    teacher: Path | None
     val: Sequence[Drive]
     resume: bool
     command: str
@@ -125,11 +129,18 @@ class State:
     balance: Balance
     optimizer: Optimizer
     progress: Progress
+    distillation: Distillation | None = None
 
     @property
-    def modules(self) -> dict[str, torch.nn.Module]:
+    def modules(self) -> dict[str, nn.Module]:
         """What a checkpoint holds besides optimizer and progress."""
-        return {"model": self.model, "averaged": self.averaged, "best": self.best, "balance": self.balance}
+        return {**self.trained, "averaged": self.averaged, "best": self.best}
+
+    @property
+    def trained(self) -> dict[str, nn.Module]:
+        """What the optimiser moves."""
+        distillation = {} if self.distillation is None else {"distillation": self.distillation}
+        return {"model": self.model, "balance": self.balance, **distillation}
 
 
 def train(
@@ -139,6 +150,8 @@ def train(
     *,
     model_config: ModelConfig | None = None,
     init: Path | None = None,
+    backbone_weights: Path | None = None,
+    teacher: Path | None = None,
     val: Sequence[Drive] = (),
     resume: bool = False,
     command: str = "",
@@ -147,7 +160,9 @@ def train(
 ) -> Card:
     """Train on `drives`, write weights and card to `out`, and return the card.
 
-    With `init`, training begins at those weights, and their configuration holds, instead of at random ones.
+    With `init`, training begins at those weights, and their configuration holds, instead of at random ones; with
+    `backbone_weights`, only the backbone begins at those of a pre-training or another model. With `teacher`, the model
+    also learns from the answers and features of that one.
     `workers` processes make the batches (None: as many as suit the machine), and `log` takes curves for TensorBoard;
     neither changes the weights. With `resume`, training goes on at the checkpoint beside `out`, if there is one.
 
@@ -155,7 +170,20 @@ def train(
     """
     accelerator = pick_accelerator(config.accelerator)
     workers = usual_workers(accelerator) if workers is None else workers
-    job = Job(drives, out, config, model_config or ModelConfig(), init, val, resume, command, workers, log)
+    job = Job(
+        drives,
+        out,
+        config,
+        model_config or ModelConfig(),
+        init,
+        backbone_weights,
+        teacher,
+        val,
+        resume,
+        command,
+        workers,
+        log,
+    )
     _check(job)
     fabric = Fabric(
         accelerator=accelerator,
@@ -170,10 +198,15 @@ def train(
 def train_on(fabric: Fabric, job: Job) -> Card | None:
     """Train on the devices of `fabric`; the first process writes the weights and returns their card."""
     keep_memory()
-    state = start(job.config, job.model_config, job.init, fabric.device)
+    state = start(
+        job.config,
+        job.model_config,
+        job.init,
+        fabric.device,
+        backbone_weights=job.backbone_weights,
+        teacher=job.teacher,
+    )
     inputs = describe(job, state.model.config, fabric)
-    if job.init is not None:
-        inputs["init"] = {"weights_hash": state.model.weights_hash(), "facts": read_card(job.init).facts}
     if job.resume and checkpoint_path(job.out).exists():
         saved = load_checkpoint(checkpoint_path(job.out), state.modules, state.optimizer, inputs)
         state.progress = Progress(**saved)
@@ -187,19 +220,28 @@ def train_on(fabric: Fabric, job: Job) -> Card | None:
 
 
 def start(
-    config: TrainConfig, model_config: ModelConfig, init: Path | None = None, device: torch.device | str = "cpu"
+    config: TrainConfig,
+    model_config: ModelConfig,
+    init: Path | None = None,
+    device: torch.device | str = "cpu",
+    *,
+    backbone_weights: Path | None = None,
+    teacher: Path | None = None,
 ) -> State:
-    """Fresh weights, or those of `init`, and a fresh optimiser."""
+    """Fresh weights, or those of `init` or `backbone_weights`, a fresh optimiser, and what a teacher asks for."""
     torch.manual_seed(config.seed)
     fresh = LaneDetectionModel(model_config) if init is None else load_model(init).requires_grad_(True)
+    if backbone_weights is not None:
+        load_backbone(backbone_weights, fresh.backbone, fresh.config.backbone)
     model = fresh.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     balance = Balance(LOSSES, config.balance).to(device)
-    kernels = [value for value in model.parameters() if value.ndim >= 2]
-    vectors = [value for module in (model, balance) for value in module.parameters() if value.ndim < 2]
-    groups = [{"params": kernels, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     averaged = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
-    optimizer = AdamW(groups, lr=config.learning_rate)
-    return State(model.train(), averaged, copy.deepcopy(averaged), balance, optimizer, Progress())
+    distillation = None
+    if teacher is not None:
+        distillation = Distillation(load_model(teacher).to(device), fresh.config).to(device)
+    learning = [module for module in (model, balance, distillation) if module is not None]
+    optimizer = AdamW(weight_groups(learning, config.weight_decay), lr=config.learning_rate)
+    return State(model.train(), averaged, copy.deepcopy(averaged), balance, optimizer, Progress(), distillation)
 
 
 def take_steps(fabric: Fabric, state: State, loader: Loader, job: Job, inputs: Mapping[str, object]) -> None:
@@ -225,23 +267,21 @@ def take_steps(fabric: Fabric, state: State, loader: Loader, job: Job, inputs: M
 def take_step(fabric: Fabric, state: State, batch: Batch, config: TrainConfig) -> dict[str, float]:
     """One optimiser step; returns the batch's mean losses."""
     step = state.progress.step
-    torch.manual_seed(_seed_of(config.seed, step, fabric.global_rank))  # for what a network drops by chance
-    for group in state.optimizer.param_groups:
-        group["lr"] = config.learning_rate * schedule(step, config)
+    torch.manual_seed(seed_of(config.seed, step, fabric.global_rank))  # for what a network drops by chance
+    set_rate(state.optimizer, step, config)
     images = batch.images.contiguous(memory_format=torch.channels_last)
     with fabric.autocast():
-        outputs = state.model(images)
+        features = state.model.features(images)
+        outputs = state.model.answer(features, state.model.input_size)
+        taught = {} if state.distillation is None else state.distillation(images, features, outputs)
     losses = {key: value.mean() for key, value in state.model.loss(outputs, batch.targets).items()}
     state.optimizer.zero_grad()
-    fabric.backward(state.balance(losses))
-    parameters = [value for module in (state.model, state.balance) for value in module.parameters()]
+    beside = [DISTILLATION_WEIGHTS[key] * value for key, value in taught.items()]
+    fabric.backward(sum(beside, state.balance(losses)))
+    losses |= taught
+    parameters = [value for module in state.trained.values() for value in module.parameters()]
     share_gradients(fabric, parameters)
-    norm = clip_grad_norm_(parameters, config.clip)
-    if not torch.isfinite(norm):
-        raise WhiteoutError(
-            f"training diverged at step {step + 1} (the gradient is {float(norm)}); use a smaller --rate"
-        )
-    state.optimizer.step()
+    move(state.optimizer, parameters, step, config)
     update_average(state, config.average)
     return {key: float(value.detach()) for key, value in losses.items()}
 
@@ -252,14 +292,6 @@ def share_gradients(fabric: Fabric, parameters: Iterable[Tensor]) -> None:
         gradients = [value.grad for value in parameters if value.grad is not None]
         mean = fabric.all_reduce(parameters_to_vector(gradients), reduce_op="mean")
         vector_to_parameters(mean, gradients)
-
-
-def schedule(step: int, config: TrainConfig) -> float:
-    """Share of the peak learning rate at a step: linear rise, then a cosine to zero."""
-    warmup = min(config.warmup, max(config.steps // 10, 1))
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(config.steps - warmup, 1)))
 
 
 @torch.no_grad()
@@ -296,7 +328,7 @@ def finish(state: State, loader: Loader, job: Job, inputs: Mapping[str, object])
     model = (state.best if job.config.patience else state.averaged).cpu()
     settle_statistics(model, loader, job.config)
     waiting, progress = loader.waiting, state.progress
-    facts: dict[str, object] = {**inputs, "command": job.command, "versions": _versions()}
+    facts: dict[str, object] = {**inputs, "command": job.command, "versions": versions()}
     save_model(model, job.out, facts)
     facts |= {"losses": progress.losses, "loss_weights": state.balance.weights(), "steps": progress.step}
     facts |= {"best_step": progress.best_step, "best_score": progress.best_score} if job.config.patience else {}
@@ -324,11 +356,19 @@ def describe(job: Job, model_config: ModelConfig, fabric: Fabric) -> dict[str, o
 
     accelerator = fabric.device.type
     picked = {"accelerator": accelerator, "precision": pick_precision(job.config.precision, accelerator)}
+    begun = {"init": job.init, "backbone_weights": job.backbone_weights, "teacher": job.teacher}
     return {
         "training": asdict(job.config) | picked,
         "model": model_config.to_dict(),
         "data": {"train": data(job.drives), "val": data(job.val)},
+        **{name: describe_weights(path) for name, path in begun.items() if path is not None},
     }
+
+
+def describe_weights(path: Path) -> dict[str, object]:
+    """What other weights are, for the card of those that learned from them."""
+    card = read_card(path)
+    return {"weights_hash": card.weights_hash, "facts": card.facts}
 
 
 def pick_accelerator(wanted: str) -> str:
@@ -369,11 +409,8 @@ def _out_of_patience(progress: Progress, config: TrainConfig) -> bool:
     return bool(config.patience) and progress.stale >= config.patience
 
 
-def _seed_of(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-
-def _versions() -> dict[str, str | int]:
+def versions() -> dict[str, str | int]:
+    """Versions of what computes, and the number of threads, for a card."""
     packages = ("torch", "torchvision", "numpy", "albumentations")
-    versions = {name: version(name) for name in packages}
-    return {"python": platform.python_version(), **versions, "threads": torch.get_num_threads()}
+    found = {name: version(name) for name in packages}
+    return {"python": platform.python_version(), **found, "threads": torch.get_num_threads()}
