@@ -45,12 +45,8 @@ class Distillation(nn.Module):
                 f"train: the teacher sees {given.input_width} x {given.input_height} px and the student "
                 f"{student.input_width} x {student.input_height}; give both the same --size."
             )
-        self.adapters = nn.ModuleDict(
-            {str(stride): nn.Conv2d(student.pyramid_channels, given.pyramid_channels, 1) for stride in STRIDES}
-        )
-        for adapter in self.adapters.values():
-            nn.init.dirac_(adapter.weight)
-            nn.init.zeros_(adapter.bias)
+        widths = student.pyramid_channels, given.pyramid_channels
+        self.adapters = nn.ModuleDict({str(stride): _adapter(*widths) for stride in STRIDES})
         self._teacher = (
             teacher.eval().requires_grad_(requires_grad=False),
         )  # no submodule: it is not trained or saved
@@ -106,3 +102,10 @@ def two_way_loss(
     yes = kl_div(logsigmoid(mine), logsigmoid(theirs), reduction="none", log_target=True)
     no = kl_div(logsigmoid(-mine), logsigmoid(-theirs), reduction="none", log_target=True)
     return (yes + no) * temperature**2
+
+
+def _adapter(channels: int, wanted: int) -> nn.Conv2d:
+    adapter = nn.Conv2d(channels, wanted, 1)
+    nn.init.dirac_(adapter.weight)
+    nn.init.zeros_(adapter.bias)  # type: ignore[arg-type]
+    return adapter

@@ -71,7 +71,7 @@ class VisionTransformer(nn.Module):
         """The map of embedded patches, which have no positions yet."""
         return self.encode(self._placed(patches)).mT.reshape(patches.shape)
 
-    def tokens(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch patches width"]:
+    def tokens(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch patches channels"]:
         """Embedded patches with their positions, row by row: what `encode` takes, all of it or a part."""
         return self._placed(self.patches(images))
 

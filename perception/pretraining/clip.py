@@ -21,6 +21,7 @@ from perception.descriptions import vocabulary, words_of
 from perception.errors import WhiteoutError
 from perception.model import MEAN, STD
 from perception.pretraining.backbone_file import load_tensors
+from perception.pretraining.sizes import check_size
 from perception.vit import encoder_block
 
 PADDING, END, FIRST_WORD = 0, 1, 2
@@ -63,11 +64,7 @@ class ClipConfig:
         """Refuse what cannot be."""
         if self.pooling not in POOLINGS:
             raise WhiteoutError(f"clip: pooling is '{self.pooling}'; use one of {', '.join(POOLINGS)}.")
-        if min(self.input_width, self.input_height) < 64 or (self.input_width | self.input_height) % STRIDES[-1]:
-            raise WhiteoutError(
-                f"clip: pictures of {self.input_width} x {self.input_height} px do not suit; "
-                "use multiples of 32 from 64."
-            )
+        check_size(self.input_width, self.input_height)
 
 
 class AttentionPooling(nn.Module):
@@ -99,7 +96,7 @@ class TextTower(nn.Module):
         nn.init.normal_(self.words.weight, std=0.02)
         nn.init.normal_(self.positions, std=0.01)
 
-    def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch width"]:
+    def forward(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch dimensions"]:
         """One vector a sentence; what lies behind its end changes nothing."""
         read = self.norm(self.blocks(self.words(tokens) + self.positions[: tokens.shape[1]]))
         ends = (tokens == END).int().argmax(1)
@@ -142,7 +139,7 @@ class Clip(nn.Module):
         with torch.autocast(images.device.type, enabled=False):  # cosines differ in digits that bfloat16 lacks
             return contrastive_loss(*vectors, self.log_scale)
 
-    def image_vectors(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch width"]:
+    def image_vectors(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dimensions"]:
         """Unit vectors of RGB pictures in [0, 1] of any size."""
         size = (self.config.input_height, self.config.input_width)
         if images.shape[2:] != size:
@@ -150,7 +147,7 @@ class Clip(nn.Module):
         last = self.backbone((images - self.mean) / self.std)[str(STRIDES[-1])]
         return normalize(self.project(self.pool(last)).float(), dim=-1)
 
-    def text_vectors(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch width"]:
+    def text_vectors(self, tokens: Int[Tensor, "batch length"]) -> Float[Tensor, "batch dimensions"]:
         """Unit vectors of sentences."""
         return normalize(self.text(tokens).float(), dim=-1)
 
@@ -166,12 +163,12 @@ class Clip(nn.Module):
         """The words of a text that this model never saw."""
         return [word for word in words_of(text) if word not in self.vocabulary]
 
-    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch width"]:
+    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dimensions"]:
         """Unit vectors of pictures, without a gradient."""
         with torch.no_grad():
             return self.image_vectors(images)
 
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "batch width"]:
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "batch dimensions"]:
         """Unit vectors of sentences, without a gradient.
 
         Raises:
@@ -185,7 +182,7 @@ class Clip(nn.Module):
 
 
 def contrastive_loss(
-    images: Float[Tensor, "batch width"], texts: Float[Tensor, "batch width"], log_scale: Float[Tensor, ""]
+    images: Float[Tensor, "batch dimensions"], texts: Float[Tensor, "batch dimensions"], log_scale: Float[Tensor, ""]
 ) -> Float[Tensor, ""]:
     """Radford et al. 2021, figure 3: each picture among the texts, and each text among the pictures."""
     logits = log_scale.exp() * images @ texts.mT

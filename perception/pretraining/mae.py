@@ -62,13 +62,13 @@ class MaskedAutoencoder(nn.Module):
 
     def encode(
         self, images: Float[Tensor, "batch 3 height width"], hidden: Bool[Tensor, "batch rows columns"]
-    ) -> Float[Tensor, "batch visible width"]:
+    ) -> Float[Tensor, "batch visible channels"]:
         """Codes of the visible patches, row by row."""
         tokens = self.trunk.tokens(images)
         return self.trunk.encode(tokens.gather(1, _places(~hidden, tokens.shape[2])))
 
     def painted(
-        self, codes: Float[Tensor, "batch visible width"], hidden: Bool[Tensor, "batch rows columns"]
+        self, codes: Float[Tensor, "batch visible channels"], hidden: Bool[Tensor, "batch rows columns"]
     ) -> Float[Tensor, "batch patches values"]:
         """Every patch's pixels, each patch normalised."""
         batch, rows, columns = hidden.shape

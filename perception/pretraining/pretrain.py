@@ -13,7 +13,6 @@ from torch import Tensor
 from perception.allocator import keep_memory
 from perception.backbones import Backbone, make_backbone
 from perception.checkpoint import checkpoint_path
-from perception.config import STRIDES
 from perception.errors import WhiteoutError
 from perception.pretraining.backbone_file import backbone_tensors, save_tensors
 from perception.pretraining.fit import FitConfig, check_out, describe_fit, fit, make_fabric
@@ -21,6 +20,7 @@ from perception.pretraining.mae import MaskedAutoencoder
 from perception.pretraining.masks import draw_masks
 from perception.pretraining.pictures import describe_pictures, load_pictures, picture_batch
 from perception.pretraining.simmim import SimMim
+from perception.pretraining.sizes import check_size
 from perception.samples import Sample
 from perception.train import versions
 from perception.weights import Card
@@ -55,11 +55,7 @@ class PretrainConfig:
             raise WhiteoutError(
                 f"pretrain: method '{self.method}' is not known; use one of {', '.join(METHODS)} or clip."
             )
-        if min(self.input_width, self.input_height) < 64 or (self.input_width | self.input_height) % STRIDES[-1]:
-            raise WhiteoutError(
-                f"pretrain: pictures of {self.input_width} x {self.input_height} px do not suit; "
-                "use multiples of 32 from 64."
-            )
+        check_size(self.input_width, self.input_height)
 
 
 def pretrain(

@@ -37,13 +37,13 @@ class OpenClip:
         self._tokens = package.get_tokenizer(f"local-dir:{folder}")
 
     @torch.no_grad()
-    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch width"]:
+    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dimensions"]:
         """Unit vectors of RGB pictures in [0, 1]."""
         pictures = torch.stack([self._prepare(picture) for picture in _pictures(images)])
         return normalize(self._model.encode_image(pictures).float(), dim=-1)
 
     @torch.no_grad()
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "batch width"]:
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "batch dimensions"]:
         """Unit vectors of sentences."""
         return normalize(self._model.encode_text(self._tokens(list(texts))).float(), dim=-1)
 
@@ -63,13 +63,13 @@ class TransformersClip:
         self._processor = package.CLIPProcessor.from_pretrained(str(folder), **offline)
 
     @torch.no_grad()
-    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch width"]:
+    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dimensions"]:
         """Unit vectors of RGB pictures in [0, 1]."""
         given = self._processor(images=_pictures(images), return_tensors="pt")
         return normalize(self._vision(**given).image_embeds.float(), dim=-1)
 
     @torch.no_grad()
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "batch width"]:
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "batch dimensions"]:
         """Unit vectors of sentences."""
         given = self._processor(text=list(texts), return_tensors="pt", padding=True, truncation=True)
         return normalize(self._text(**given).text_embeds.float(), dim=-1)
@@ -77,10 +77,10 @@ class TransformersClip:
 
 def load_picture_words(name: str) -> PictureWords:
     """A model by `open_clip:FOLDER`, by `transformers:FOLDER`, or by a weights file of our own."""
-    for start, kind in ((OPEN_CLIP, OpenClip), (TRANSFORMERS, TransformersClip)):
-        if name.startswith(start):
-            made: PictureWords = kind(Path(name.removeprefix(start)))
-            return made
+    if name.startswith(OPEN_CLIP):
+        return OpenClip(Path(name.removeprefix(OPEN_CLIP)))
+    if name.startswith(TRANSFORMERS):
+        return TransformersClip(Path(name.removeprefix(TRANSFORMERS)))
     return load_clip(Path(name))
 
 

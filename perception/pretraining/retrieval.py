@@ -26,11 +26,11 @@ from perception.model import images_from_frames
 class PictureWords(Protocol):
     """A model that puts pictures and sentences into one space."""
 
-    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch width"]:
+    def encode_images(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch dimensions"]:
         """Unit vectors of RGB pictures in [0, 1]."""
         ...
 
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "batch width"]:
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "batch dimensions"]:
         """Unit vectors of sentences."""
         ...
 
@@ -72,7 +72,7 @@ def find(model: PictureWords, drives: Sequence[Drive], words: str, top: int = 10
     return [Found(paths[index], scores[index]) for index in order[:top]]
 
 
-def encode_frames(model: PictureWords, frames: Iterable[Frame], total: int) -> Float[Tensor, "frames width"]:
+def encode_frames(model: PictureWords, frames: Iterable[Frame], total: int) -> Float[Tensor, "frames dimensions"]:
     """A unit vector for each frame; one at a time, so a frame's answer does not depend on its company."""
     shown = track(frames, "looking", total, console=Console(stderr=True), transient=True)
     vectors = [model.encode_images(images_from_frames([frame]))[0] for frame in shown]
@@ -105,7 +105,7 @@ def recognise(model: PictureWords, drives: Sequence[Drive]) -> dict[str, Recogni
     return {name: _recognise(model, pictures, name, ways, scenes) for name, ways in STATES.items()}
 
 
-def state_vectors(model: PictureWords, ways: Mapping[str, tuple[str, ...]]) -> Float[Tensor, "states width"]:
+def state_vectors(model: PictureWords, ways: Mapping[str, tuple[str, ...]]) -> Float[Tensor, "states dimensions"]:
     """One unit vector a state: the mean over the ways to say it (Radford et al. 2021, section 3.1.4)."""
     return normalize(torch.stack([model.encode_texts(said).mean(0) for said in ways.values()]), dim=-1)
 
