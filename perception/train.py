@@ -6,7 +6,7 @@ import copy
 import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -22,13 +22,15 @@ from torch.optim.swa_utils import update_bn
 
 from perception.allocator import keep_memory
 from perception.balance import Balance
+from perception.calibration import fit_temperature
 from perception.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from perception.config import ModelConfig
 from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.inference import evaluate_model
 from perception.loader import Loader, usual_workers
-from perception.model import LOSSES, LaneDetectionModel
+from perception.metrics import confidences
+from perception.model import LaneDetectionModel
 from perception.samples import Batch, load_samples
 from perception.training_log import TrainingLog
 from perception.weights import Card, load_model, read_card, save_model
@@ -148,6 +150,7 @@ def train(
     """Train on `drives`, write weights and card to `out`, and return the card.
 
     With `init`, training begins at those weights, and their configuration holds, instead of at random ones.
+    Without `model_config`, the model has the heads for attributes.
     `workers` processes make the batches (None: as many as suit the machine), and `log` takes curves for TensorBoard;
     neither changes the weights. With `resume`, training goes on at the checkpoint beside `out`, if there is one.
 
@@ -155,7 +158,18 @@ def train(
     """
     accelerator = pick_accelerator(config.accelerator)
     workers = usual_workers(accelerator) if workers is None else workers
-    job = Job(drives, out, config, model_config or ModelConfig(), init, val, resume, command, workers, log)
+    job = Job(
+        drives,
+        out,
+        config,
+        model_config or ModelConfig(object_attributes=True, lane_attributes=True),
+        init,
+        val,
+        resume,
+        command,
+        workers,
+        log,
+    )
     _check(job)
     fabric = Fabric(
         accelerator=accelerator,
@@ -193,7 +207,7 @@ def start(
     torch.manual_seed(config.seed)
     fresh = LaneDetectionModel(model_config) if init is None else load_model(init).requires_grad_(True)
     model = fresh.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    balance = Balance(LOSSES, config.balance).to(device)
+    balance = Balance(model.losses, config.balance).to(device)
     kernels = [value for value in model.parameters() if value.ndim >= 2]
     vectors = [value for module in (model, balance) for value in module.parameters() if value.ndim < 2]
     groups = [{"params": kernels, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -295,6 +309,7 @@ def finish(state: State, loader: Loader, job: Job, inputs: Mapping[str, object])
     """Settle, write and score the weights; say how long training waited for data."""
     model = (state.best if job.config.patience else state.averaged).cpu()
     settle_statistics(model, loader, job.config)
+    calibrate(model, job)
     waiting, progress = loader.waiting, state.progress
     facts: dict[str, object] = {**inputs, "command": job.command, "versions": _versions()}
     save_model(model, job.out, facts)
@@ -307,6 +322,15 @@ def finish(state: State, loader: Loader, job: Job, inputs: Mapping[str, object])
     spent = f"{waiting.share:.1%} of {waiting.total:.1f} s with {loader.workers} workers"
     Console(stderr=True).print(f"waiting for data: {spent}", highlight=False)
     return card
+
+
+def calibrate(model: LaneDetectionModel, job: Job) -> None:
+    """Fit the temperature of the boxes' confidences on the validation drives; without any it stays 1."""
+    model.config = replace(model.config, score_temperature=1.0)
+    if job.val:
+        save_model(model, job.out)
+        frames = evaluate_model(load_model(job.out), job.val).frames
+        model.config = replace(model.config, score_temperature=fit_temperature(*confidences(frames)))
 
 
 def settle_statistics(model: LaneDetectionModel, loader: Loader, config: TrainConfig) -> None:
