@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from perception.errors import WhiteoutError
 
-LOSS_WEIGHTS: Mapping[str, float] = {"objects": 1.0, "boxes": 1.0, "lanes_exist": 2.0, "lanes_position": 0.5}
+LOSS_WEIGHTS: Mapping[str, float] = {
+    "objects": 1.0,
+    "boxes": 1.0,
+    "lanes_exist": 2.0,
+    "lanes_position": 0.5,
+    "object_attributes": 0.2,
+    "lane_attributes": 0.2,
+}
 """The fixed weights, and where the learned ones begin."""
 
 REGRESSIONS: frozenset[str] = frozenset({"boxes", "lanes_position"})

@@ -43,6 +43,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--checkpoint-every", type=_positive, default=100, metavar="N", help="steps between checkpoints")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out, if there is one")
     train.add_argument("--threads", type=_positive, default=None, help="processor threads (default: all cores)")
+    train.add_argument(
+        "--no-attributes",
+        dest="attributes",
+        action="store_false",
+        help="leave out the heads for distance, occlusion, kind and colour",
+    )
     train.add_argument("--balance", default="fixed", help="loss weights: fixed (the default) or uncertainty (learned)")
     train.add_argument(
         "--patience", type=_natural, default=0, metavar="N", help="stop after N validations on --val without a gain"
@@ -60,6 +66,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     score.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames")
     score.add_argument("--model", default="reference", help="weights (.safetensors) or 'reference' (the default)")
     score.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+    score.add_argument(
+        "--camera-height", type=_above_zero, default=1.45, metavar="M", help="above the road (default %(default)s m)"
+    )
     score.add_argument("--threads", type=_positive, default=None, help="processor threads (default: all cores)")
     score.set_defaults(run=run_evaluate)
     _add_pretrain(commands)
@@ -114,7 +123,13 @@ def run_train(args: argparse.Namespace) -> int:
 
     _use_threads(args.threads)
     width, height = args.size
-    model_config = ModelConfig(backbone=args.backbone, input_width=width, input_height=height)
+    model_config = ModelConfig(
+        backbone=args.backbone,
+        input_width=width,
+        input_height=height,
+        object_attributes=args.attributes,
+        lane_attributes=args.attributes,
+    )
     config = TrainConfig(
         steps=args.steps or (300 if args.overfit else 4000),
         batch=args.batch,
@@ -229,7 +244,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     _use_threads(args.threads)
     drives = _open(args.drives)
     model = load_model(args.model)
-    figures = evaluate_model(model, drives).to_dict()
+    figures = evaluate_model(model, drives, camera_height=args.camera_height).to_dict()
     _show(figures)
     if args.json:
         data = {"model": args.model, "weights_hash": model.weights_hash()}

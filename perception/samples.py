@@ -20,6 +20,7 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from perception.attributes import MIRRORED
 from perception.box import Box
 from perception.config import ModelConfig
 from perception.frame import Frame
@@ -32,11 +33,20 @@ LARGEST_ZOOM = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A picture at the model's input size with its labels in those pixels."""
+    """A picture at the model's input size with its labels in those pixels.
+
+    Attributes:
+        image: RGB.
+        boxes: objects; `visible` also counts what a crop has cut off, and `distance` is that of an object which looks
+            as large without the crop's zoom.
+        lanes: lines.
+        hidden: per box, the share that other things hide, which no crop changes.
+    """
 
     image: UInt8[ndarray, "height width 3"]
     boxes: tuple[Box, ...]
     lanes: tuple[Lane, ...]
+    hidden: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +76,8 @@ def to_sample(frame: Frame, config: ModelConfig) -> Sample:
     height, width = frame.image.shape[:2]
     pixels = shrunk(frame.image, config.input_width, config.input_height)
     scale = np.array([config.input_width / width, config.input_height / height])
-    return _moved(pixels, frame.boxes, frame.lanes, scale, np.zeros(2))
+    hidden = tuple(1 - box.visible for box in frame.boxes)
+    return _moved(Sample(pixels, frame.boxes, frame.lanes, hidden), scale, np.zeros(2))
 
 
 def shrunk(
@@ -99,21 +110,29 @@ def make_batch(
 def batch_of(samples: Sequence[Sample], config: ModelConfig) -> Batch:
     """Samples as they are, as one batch."""
     height, width = config.input_height, config.input_width
-    targets = [frame_target(sample.boxes, sample.lanes, width, height, config) for sample in samples]
+    targets = [frame_target(one.boxes, one.lanes, width, height, config, one.hidden) for one in samples]
     pixels = torch.from_numpy(np.stack([sample.image for sample in samples]))
     return Batch(pixels.permute(0, 3, 1, 2), collate(targets))
 
 
 def flip(sample: Sample) -> Sample:
-    """Mirror left and right; the lines change sides, so their slots change sign."""
+    """Mirror left and right; the lines change sides, so their slots change sign and double lines their order."""
     image = np.ascontiguousarray(sample.image[:, ::-1])
     width = image.shape[1]
     boxes = tuple(
         replace(box, xyxy=(width - box.xyxy[2], box.xyxy[1], width - box.xyxy[0], box.xyxy[3]), amodal=None)
         for box in sample.boxes
     )
-    lanes = tuple(replace(lane, pixels=lane.pixels * (-1, 1) + (width, 0), slot=-lane.slot) for lane in sample.lanes)
-    return Sample(image, boxes, lanes)
+    lanes = tuple(
+        replace(
+            lane,
+            pixels=lane.pixels * (-1, 1) + (width, 0),
+            slot=-lane.slot,
+            kind=MIRRORED.get(lane.kind, lane.kind),
+        )
+        for lane in sample.lanes
+    )
+    return Sample(image, boxes, lanes, sample.hidden)
 
 
 def crop(sample: Sample, zoom: float, place: tuple[float, float]) -> Sample:
@@ -125,20 +144,15 @@ def crop(sample: Sample, zoom: float, place: tuple[float, float]) -> Sample:
     image = cv2.warpAffine(
         sample.image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return _moved(image, sample.boxes, sample.lanes, np.array([zoom, zoom]), -zoom * origin)
+    nearer = tuple(replace(box, distance=box.distance / zoom) for box in sample.boxes)
+    return _moved(replace(sample, image=image, boxes=nearer), np.array([zoom, zoom]), -zoom * origin)
 
 
-def _moved(
-    image: UInt8[ndarray, "height width 3"],
-    boxes: Sequence[Box],
-    lanes: Sequence[Lane],
-    scale: Float[ndarray, "2"],
-    shift: Float[ndarray, "2"],
-) -> Sample:
+def _moved(sample: Sample, scale: Float[ndarray, "2"], shift: Float[ndarray, "2"]) -> Sample:
     """Labels moved to `scale` * pixel + `shift`; boxes are cut at the picture's border, which costs visibility."""
-    height, width = image.shape[:2]
-    kept = []
-    for box in boxes:
+    height, width = sample.image.shape[:2]
+    kept, hidden = [], []
+    for box, share_hidden in zip(sample.boxes, sample.hidden, strict=True):
         whole = np.array(box.xyxy).reshape(2, 2) * scale + shift
         cut = np.clip(whole, 0, (width, height))
         share = float((cut[1] - cut[0]).prod() / (whole[1] - whole[0]).prod())
@@ -146,7 +160,9 @@ def _moved(
             (left, top), (right, bottom) = cut.tolist()
             visible = box.visible * min(share, 1.0)
             kept.append(replace(box, xyxy=(left, top, right, bottom), visible=visible, amodal=None, truncation=None))
-    return Sample(image, tuple(kept), tuple(replace(lane, pixels=lane.pixels * scale + shift) for lane in lanes))
+            hidden.append(share_hidden)
+    lanes = tuple(replace(lane, pixels=lane.pixels * scale + shift) for lane in sample.lanes)
+    return Sample(sample.image, tuple(kept), lanes, tuple(hidden))
 
 
 def draw(count: int, step: int, size: int, seed: int) -> list[tuple[int, Generator]]:

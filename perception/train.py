@@ -6,7 +6,7 @@ import copy
 import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -21,6 +21,7 @@ from torch.optim.swa_utils import update_bn
 
 from perception.allocator import keep_memory
 from perception.balance import Balance
+from perception.calibration import fit_temperature
 from perception.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from perception.config import ModelConfig
 from perception.distillation import DISTILLATION_WEIGHTS, Distillation
@@ -28,7 +29,8 @@ from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.inference import evaluate_model
 from perception.loader import Loader, usual_workers
-from perception.model import LOSSES, LaneDetectionModel
+from perception.metrics import confidences
+from perception.model import LaneDetectionModel
 from perception.optimise import move, seed_of, set_rate, weight_groups
 from perception.pretraining.backbone_file import load_backbone
 from perception.samples import Batch, load_samples
@@ -162,7 +164,8 @@ def train(
 
     With `init`, training begins at those weights, and their configuration holds, instead of at random ones; with
     `backbone_weights`, only the backbone begins at those of a pre-training or another model. With `teacher`, the model
-    also learns from the answers and features of that one.
+    also learns from the answers and features of that one. Without `model_config`, the model has the heads for
+    attributes.
     `workers` processes make the batches (None: as many as suit the machine), and `log` takes curves for TensorBoard;
     neither changes the weights. With `resume`, training goes on at the checkpoint beside `out`, if there is one.
 
@@ -174,7 +177,7 @@ def train(
         drives,
         out,
         config,
-        model_config or ModelConfig(),
+        model_config or ModelConfig(object_attributes=True, lane_attributes=True),
         init,
         backbone_weights,
         teacher,
@@ -234,7 +237,7 @@ def start(
     if backbone_weights is not None:
         load_backbone(backbone_weights, fresh.backbone, fresh.config.backbone)
     model = fresh.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    balance = Balance(LOSSES, config.balance).to(device)
+    balance = Balance(model.losses, config.balance).to(device)
     averaged = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
     distillation = None
     if teacher is not None:
@@ -327,6 +330,7 @@ def finish(state: State, loader: Loader, job: Job, inputs: Mapping[str, object])
     """Settle, write and score the weights; say how long training waited for data."""
     model = (state.best if job.config.patience else state.averaged).cpu()
     settle_statistics(model, loader, job.config)
+    calibrate(model, job)
     waiting, progress = loader.waiting, state.progress
     facts: dict[str, object] = {**inputs, "command": job.command, "versions": versions()}
     save_model(model, job.out, facts)
@@ -339,6 +343,15 @@ def finish(state: State, loader: Loader, job: Job, inputs: Mapping[str, object])
     spent = f"{waiting.share:.1%} of {waiting.total:.1f} s with {loader.workers} workers"
     Console(stderr=True).print(f"waiting for data: {spent}", highlight=False)
     return card
+
+
+def calibrate(model: LaneDetectionModel, job: Job) -> None:
+    """Fit the temperature of the boxes' confidences on the validation drives; without any it stays 1."""
+    model.config = replace(model.config, score_temperature=1.0)
+    if job.val:
+        save_model(model, job.out)
+        frames = evaluate_model(load_model(job.out), job.val).frames
+        model.config = replace(model.config, score_temperature=fit_temperature(*confidences(frames)))
 
 
 def settle_statistics(model: LaneDetectionModel, loader: Loader, config: TrainConfig) -> None:

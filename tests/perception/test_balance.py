@@ -26,7 +26,7 @@ def test_fixed_weights_are_a_plain_sum() -> None:
 
 
 def test_learned_weights_begin_at_the_fixed_ones() -> None:
-    assert Balance(LOSSES, "uncertainty").weights() == pytest.approx(dict(LOSS_WEIGHTS))
+    assert Balance(LOSSES, "uncertainty").weights() == pytest.approx({name: LOSS_WEIGHTS[name] for name in LOSSES})
 
 
 def test_the_learned_sum_is_the_papers() -> None:

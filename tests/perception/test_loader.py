@@ -23,7 +23,9 @@ def samples() -> list[Sample]:
 def same(one: Batch, other: Batch) -> bool:
     mine, theirs = one.targets, other.targets
     pairs = [(one.pixels, other.pixels), (mine.lane_x, theirs.lane_x), (mine.lane_state, theirs.lane_state)]
+    pairs += [(mine.lane_kind, theirs.lane_kind), (mine.lane_seen, theirs.lane_seen)]
     pairs += zip(mine.boxes, theirs.boxes, strict=True)
+    pairs += zip(mine.hidden, theirs.hidden, strict=True)
     pairs += zip(mine.labels, theirs.labels, strict=True)
     return all(torch.equal(a, b) and a.dtype == b.dtype for a, b in pairs)
 

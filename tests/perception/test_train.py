@@ -147,7 +147,8 @@ def test_a_cut_box_loses_visibility() -> None:
     cut = crop(before, 2.0, (min(left * 2, 1.0) if left < 0.5 else 0.0, 1.0))
     assert all(0 <= kept.xyxy[0] < kept.xyxy[2] <= 160 for kept in cut.boxes)
     assert all(kept.visible <= 1 for kept in cut.boxes)
-    halved = crop(replace(before, boxes=(replace(box, xyxy=(60.0, 60.0, 100.0, 90.0)),)), 2.0, (1.0, 1.0))
+    one = replace(before, boxes=(replace(box, xyxy=(60.0, 60.0, 100.0, 90.0)),), hidden=before.hidden[:1])
+    halved = crop(one, 2.0, (1.0, 1.0))
     assert halved.boxes[0].visible == pytest.approx(box.visible / 2)
 
 
