@@ -37,7 +37,7 @@ def load_pictures(folders: Sequence[Path], width: int, height: int) -> list[Samp
     """Every picture at the given size, without labels."""
     paths = [path for folder in folders for path in picture_paths(folder)]
     shown = track(paths, "reading", console=Console(stderr=True), transient=True)
-    return [Sample(_read(path, width, height), (), ()) for path in shown]
+    return [Sample(_read(path, width, height), (), (), ()) for path in shown]
 
 
 def describe_pictures(folders: Sequence[Path]) -> list[dict[str, object]]:

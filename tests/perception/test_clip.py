@@ -75,7 +75,7 @@ def test_the_loss_is_the_papers_by_hand() -> None:
 def test_the_temperature_learns_and_is_bounded() -> None:
     torch.manual_seed(0)
     model = Clip(SMALL)
-    assert float(model.log_scale.exp()) == pytest.approx(1 / 0.07, rel=1e-5)
+    assert float(model.log_scale.detach().exp()) == pytest.approx(1 / 0.07, rel=1e-5)
     with torch.no_grad():
         model.log_scale.fill_(10.0)
     model(torch.rand(3, 3, 64, 96), model.tokens(["rain", "snow", "at night"])).backward()
@@ -135,7 +135,7 @@ def test_what_was_learned_is_found_again(
     """Four kinds of scene that differ by colour alone: all are found and named after a short training."""
     out = tmp_path / "clip.safetensors"
     folders = [str(drive.path) for drive in drives]
-    config = FitConfig(steps=120, batch=8, precision="32-true", accelerator="cpu", warmup=10)
+    config = FitConfig(steps=60, batch=8, precision="32-true", accelerator="cpu", warmup=10)
     card = train_clip(drives, out, SMALL, config)
     assert card.config["method"] == "clip"
     model = load_clip(out)
