@@ -90,8 +90,8 @@ def softened_loss(
     student: Float[Tensor, "*batch classes"], teacher: Float[Tensor, "*batch classes"], temperature: float = TEMPERATURE
 ) -> Float[Tensor, "*batch"]:
     """Hinton et al. 2015, section 2: divergence of the softened distributions, times the temperature squared."""
-    soft = [(logits / temperature).log_softmax(-1) for logits in (student, teacher)]
-    return kl_div(*soft, reduction="none", log_target=True).sum(-1) * temperature**2
+    mine, theirs = ((logits / temperature).log_softmax(-1) for logits in (student, teacher))
+    return kl_div(mine, theirs, reduction="none", log_target=True).sum(-1) * temperature**2
 
 
 def two_way_loss(

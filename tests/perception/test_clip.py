@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from perception.cli import add_commands
 from perception.descriptions import STATES
@@ -205,7 +206,7 @@ class Colours:
 
     def encode_images(self, images: Tensor) -> Tensor:
         halves = torch.stack([images[:, :, :32].mean((1, 2, 3)), images[:, :, 32:].mean((1, 2, 3))], 1) - 0.4
-        return halves / halves.norm(dim=1, keepdim=True)
+        return normalize(halves, dim=1)
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         rows = [[-1.0 if "night" in text or "dark" in text else 1.0, 1.0 if "snow" in text else -1.0] for text in texts]

@@ -106,8 +106,9 @@ def test_the_command_pretrains_on_plain_pictures_and_training_begins_there(drive
     assert card.config == {"method": "mae", "backbone": "vit_tiny"}
     assert card.facts["data"] == describe_pictures([drive.path, folder])
     assert [one["pictures"] for one in describe_pictures([drive.path, folder])] == [4, 3]
-    state = start(TrainConfig(), ModelConfig(backbone="vit_tiny", **SMALL), backbone_weights=out)
-    fresh = start(TrainConfig(), ModelConfig(backbone="vit_tiny", **SMALL))
+    config = ModelConfig("vit_tiny", SMALL["input_width"], SMALL["input_height"])
+    state = start(TrainConfig(), config, backbone_weights=out)
+    fresh = start(TrainConfig(), config)
     _, tensors = load_tensors(out)
     for name, value in state.model.backbone.state_dict().items():
         assert torch.equal(value, tensors[f"backbone.{name}"])
