@@ -12,10 +12,11 @@ from faster_coco_eval import COCO, COCOeval_faster
 from jaxtyping import Float
 from numpy import ndarray
 
-from perception.box import CLASSES
+from perception.attributes import DISTANCE_BANDS, UNKNOWN, band_index
+from perception.box import CLASSES, Box
 from perception.frame import Frame
 from perception.labels import is_scored
-from perception.prediction import Prediction
+from perception.prediction import Detection, Prediction
 
 IOU = 0.5
 """Overlap from which a detection counts as a match."""
@@ -40,10 +41,14 @@ class BoxScore:
     Attributes:
         matches: the detections that count, best first; those on objects that count neither way are left out.
         truths: objects that had to be found, by class.
+        bands: per found object of known distance, whether the distance band is right; empty where the model tells none.
+        occlusion_errors: per found object, how far off the occlusion is; empty where the model tells none.
     """
 
     matches: tuple[BoxMatch, ...]
     truths: Mapping[str, int]
+    bands: tuple[bool, ...] = ()
+    occlusion_errors: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ def match_boxes(frame: Frame, prediction: Prediction) -> BoxScore:
     """Match detections to objects as COCO does at IoU 0.5: best first, each to its best free object of its class."""
     matches: list[BoxMatch] = []
     truths: dict[str, int] = {}
+    pairs: list[tuple[Detection, Box]] = []
     for label in CLASSES:
         boxes = [box for box in frame.boxes if box.label == label]
         found = sorted((d for d in prediction.boxes if d.label == label), key=lambda d: -d.score)
@@ -76,10 +82,16 @@ def match_boxes(frame: Frame, prediction: Prediction) -> BoxScore:
             correct = best >= 0 and candidates[best] >= IOU
             if correct:
                 free[best] = False
+                pairs.append((detection, boxes[best]))
             elif np.any(covered[index][~scored] >= IOU):
                 continue
             matches.append(BoxMatch(label, detection.score, bool(correct)))
-    return BoxScore(tuple(sorted(matches, key=lambda match: -match.score)), truths)
+    named = [(found.distance_band, band_index(box.distance)) for found, box in pairs]
+    bands = tuple(said == DISTANCE_BANDS[true] for said, true in named if said is not None and true != UNKNOWN)
+    told = [(found.occlusion, 1 - box.visible) for found, box in pairs]
+    occlusion_errors = tuple(abs(said - true) for said, true in told if said is not None)
+    ordered = tuple(sorted(matches, key=lambda match: -match.score))
+    return BoxScore(ordered, truths, bands, occlusion_errors)
 
 
 def overlaps(

@@ -1,10 +1,11 @@
-"""The state of a training on disk, without a pickle: one safetensors file with the step in its header."""
+"""The state of a training on disk, without a pickle: one safetensors file with the progress in its header."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,22 +23,26 @@ def checkpoint_path(out: Path) -> Path:
 
 
 def save_checkpoint(
-    path: Path, step: int, modules: Mapping[str, nn.Module], optimizer: Optimizer, inputs: Mapping[str, object]
+    path: Path,
+    progress: Mapping[str, object],
+    modules: Mapping[str, nn.Module],
+    optimizer: Optimizer,
+    inputs: Mapping[str, object],
 ) -> None:
-    """Write modules (by name), optimizer and the number of steps done; `inputs` says what the training depends on."""
+    """Write modules (by name), optimizer and progress (as JSON); `inputs` says what the training depends on."""
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         tensors |= {f"{name}/{key}": value.contiguous() for key, value in module.state_dict().items()}
     for number, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value).contiguous() for key, value in values.items()}
-    header = {"step": str(step), "inputs": json.dumps(inputs, sort_keys=True)}
+    header = {"progress": json.dumps(progress), "inputs": json.dumps(inputs, sort_keys=True)}
     replace_file(path, save({key: value.detach().cpu().clone() for key, value in tensors.items()}, metadata=header))
 
 
 def load_checkpoint(
     path: Path, modules: Mapping[str, nn.Module], optimizer: Optimizer, inputs: Mapping[str, object]
-) -> int:
-    """Restore what `save_checkpoint` wrote and return the steps done; other `inputs` are a `WhiteoutError`."""
+) -> dict[str, Any]:
+    """Restore what `save_checkpoint` wrote and return the progress; other `inputs` are a `WhiteoutError`."""
     try:
         with safe_open(path, framework="pt") as opened:
             header = opened.metadata() or {}
@@ -57,7 +62,8 @@ def load_checkpoint(
         number, _, entry = key.partition("/")
         state.setdefault(int(number), {})[entry] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return int(header["step"])
+    progress: dict[str, Any] = json.loads(header["progress"])
+    return progress
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

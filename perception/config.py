@@ -26,6 +26,9 @@ class ModelConfig:
         tower_convs: 3 x 3 convolutions in each of the object head's two towers.
         score_threshold: least confidence of a predicted box.
         lane_threshold: least existence probability of a lane line in a row.
+        object_attributes: whether objects get a distance band and an occlusion.
+        lane_attributes: whether lines get a kind, a colour and a visibility.
+        score_temperature: of the boxes' confidences, see `perception.calibration`; 1 leaves them as they are.
     """
 
     backbone: str = "mobilenet_v3_large"
@@ -35,6 +38,9 @@ class ModelConfig:
     tower_convs: int = 2
     score_threshold: float = 0.05
     lane_threshold: float = 0.5
+    object_attributes: bool = False
+    lane_attributes: bool = False
+    score_temperature: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse sizes that the pyramid cannot have."""
@@ -47,6 +53,10 @@ class ModelConfig:
             raise WhiteoutError(
                 f"model configuration: pyramid_channels is {self.pyramid_channels}; use a multiple of 16."
             )
+        if not self.score_temperature > 0:
+            raise WhiteoutError(
+                f"model configuration: score_temperature is {self.score_temperature}; use a number above 0."
+            )
 
     @property
     def rows(self) -> int:
@@ -58,7 +68,7 @@ class ModelConfig:
         """Cells of a lane row."""
         return self.input_width // STRIDES[0]
 
-    def to_dict(self) -> dict[str, str | int | float]:
+    def to_dict(self) -> dict[str, str | bool | int | float]:
         """As plain values, for the card."""
         return asdict(self)
 

@@ -6,6 +6,7 @@ the location's level. Losses: focal loss for the class, generalised IoU for the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 from torchvision.ops import batched_nms, box_iou, generalized_box_iou_loss, sigmoid_focal_loss
 
+from perception.attributes import DISTANCE_BANDS
 from perception.box import CLASSES
+from perception.calibration import calibrated
 from perception.config import STRIDES
 from perception.outputs import Outputs
 from perception.prediction import Detection
@@ -79,15 +82,20 @@ def _nearest(offset: Float[Tensor, "locations"], strides: Float[Tensor, "locatio
     return int(torch.where(strides == STRIDES[level], offset, torch.inf).argmin())
 
 
+def assign_all(outputs: Outputs, targets: Targets, strides: Float[Tensor, "locations"]) -> list[Assignment]:
+    """What each location of each picture must say."""
+    labels = zip(targets.boxes, targets.scored, strict=True)
+    return [assign(outputs.points, strides, boxes, scored) for boxes, scored in labels]
+
+
 def object_losses(
-    outputs: Outputs, targets: Targets, strides: Float[Tensor, "locations"]
+    outputs: Outputs, targets: Targets, assignments: Sequence[Assignment]
 ) -> tuple[Float[Tensor, "batch"], Float[Tensor, "batch"]]:
     """Per picture: class loss, and the loss of sides and centerness; both per responsible location."""
     by_class, by_box = [], []
     predicted = outputs.boxes
-    for index in range(len(outputs)):
+    for index, assigned in enumerate(assignments):
         boxes, labels = targets.boxes[index], targets.labels[index]
-        assigned = assign(outputs.points, strides, boxes, targets.scored[index])
         positive = assigned.box >= 0
         wanted = torch.zeros_like(outputs.logits[index])
         mine = assigned.box[positive]
@@ -110,9 +118,12 @@ def _centerness(points: Float[Tensor, "n 2"], boxes: Float[Tensor, "n 4"]) -> Fl
 
 
 def decode_objects(
-    outputs: Outputs, index: int, threshold: float, input_size: tuple[int, int]
+    outputs: Outputs, index: int, threshold: float, input_size: tuple[int, int], temperature: float = 1.0
 ) -> tuple[Detection, ...]:
-    """Boxes of picture `index` in its own pixels, best first; `input_size` is the model's height and width [px]."""
+    """Boxes of picture `index` in its own pixels, best first; `input_size` is the model's height and width [px].
+
+    `threshold` is held against the confidences before they are calibrated with `temperature`.
+    """
     score, place = outputs.scores[index].flatten().sort(descending=True, stable=True)
     kept = int((score > threshold).sum().clamp(max=1000))
     score, place = score[:kept], place[:kept]
@@ -122,11 +133,24 @@ def decode_objects(
     corners = outputs.boxes[index][location].clamp(min=0).minimum(limits)
     best = batched_nms(corners, score, label, NMS_IOU)[:MOST_DETECTIONS]
     corners = corners * _to_picture(outputs, input_size)
+    bands, hidden = _attributes(outputs, index, location[best])
+    rows = zip(label[best].tolist(), corners[best].tolist(), score[best].tolist(), bands, hidden, strict=True)
     return tuple(
-        Detection(CLASSES[number], (box[0], box[1], box[2], box[3]), value)
-        for number, box, value in zip(label[best].tolist(), corners[best].tolist(), score[best].tolist(), strict=True)
+        Detection(CLASSES[number], (box[0], box[1], box[2], box[3]), calibrated(value, temperature), band, share)
+        for number, box, value, band, share in rows
         if box[2] > box[0] and box[3] > box[1]
     )
+
+
+def _attributes(
+    outputs: Outputs, index: int, location: Int[Tensor, "n"]
+) -> tuple[Sequence[str | None], Sequence[float | None]]:
+    """Distance bands and occlusions that some locations tell; None where the model has no head for them."""
+    if outputs.object_attributes is None:
+        return [None] * len(location), [None] * len(location)
+    told = outputs.object_attributes[index, location]
+    bands = [DISTANCE_BANDS[number] for number in told[:, :-1].argmax(1).tolist()]
+    return bands, told[:, -1].sigmoid().tolist()
 
 
 def object_evidence(

@@ -9,8 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from perception.attributes import DISTANCE_BANDS, LANE_COLORS
 from perception.box import CLASSES
 from perception.config import SLOTS, STRIDES, ModelConfig
+from perception.lane import LANE_KINDS
+from perception.outputs import LaneAttributes
 
 PRIOR = 0.01
 """Probability of an object that the untrained head gives everywhere, so that focal loss starts calm."""
@@ -44,21 +47,29 @@ class ObjectHead(nn.Module):
         nn.init.normal_(self.sides.weight, std=0.01)
         nn.init.constant_(self.classes.bias, -math.log((1 - PRIOR) / PRIOR))  # type: ignore[arg-type]
         nn.init.constant_(self.sides.bias, 1.0)  # type: ignore[arg-type]
+        told = len(DISTANCE_BANDS) + 1
+        self.attributes = nn.Conv2d(channels, told, 3, padding=1) if config.object_attributes else None
 
     def forward(
         self, features: Mapping[str, Tensor]
     ) -> tuple[
-        Float[Tensor, "batch locations classes"], Float[Tensor, "batch locations 4"], Float[Tensor, "batch locations"]
+        Float[Tensor, "batch locations classes"],
+        Float[Tensor, "batch locations 4"],
+        Float[Tensor, "batch locations"],
+        Float[Tensor, "batch locations attributes"] | None,
     ]:
-        """Class logits, distances left, top, right, bottom [input px] and centerness logits, finest level first."""
-        logits, sides, centers = [], [], []
+        """Class logits, distances left, top, right, bottom [input px], centerness, attributes; finest level first."""
+        logits, sides, centers, told = [], [], [], []
         for level, (stride, feature) in enumerate(zip(STRIDES, features.values(), strict=True)):
             by_class, by_box = self.class_tower(feature), self.box_tower(feature)
             distance = nn.functional.softplus(self.sides(by_box).float() * self.scales[level]) * stride
             logits.append(self.classes(by_class).float().flatten(2).mT)
             sides.append(distance.flatten(2).mT)
             centers.append(self.centerness(by_box).float().flatten(1))
-        return torch.cat(logits, 1), torch.cat(sides, 1), torch.cat(centers, 1)
+            if self.attributes is not None:
+                told.append(self.attributes(by_box).float().flatten(2).mT)
+        attributes = torch.cat(told, 1) if told else None
+        return torch.cat(logits, 1), torch.cat(sides, 1), torch.cat(centers, 1), attributes
 
 
 class LaneHead(nn.Module):
@@ -83,11 +94,13 @@ class LaneHead(nn.Module):
         self.exists = nn.Sequential(
             nn.Conv1d(2 * channels, channels, 5, padding=2), nn.ReLU(), nn.Conv1d(channels, 1, 5, padding=2)
         )
+        self.paint = nn.Linear(2 * channels, len(LANE_KINDS) + len(LANE_COLORS)) if config.lane_attributes else None
+        self.visible = nn.Conv1d(2 * channels, 1, 5, padding=2) if config.lane_attributes else None
 
     def forward(
         self, feature: Float[Tensor, "batch channels rows columns"]
-    ) -> tuple[Float[Tensor, "batch slots rows columns"], Float[Tensor, "batch slots rows"]]:
-        """Position logits per cell and existence logits per row, slots in the order of `SLOTS`."""
+    ) -> tuple[Float[Tensor, "batch slots rows columns"], Float[Tensor, "batch slots rows"], LaneAttributes | None]:
+        """Position logits per cell, existence logits per row, and attributes; slots in the order of `SLOTS`."""
         batch, _, rows, columns = feature.shape
         ys = torch.linspace(-1, 1, rows, device=feature.device, dtype=feature.dtype)
         xs = torch.linspace(-1, 1, columns, device=feature.device, dtype=feature.dtype)
@@ -99,4 +112,15 @@ class LaneHead(nn.Module):
         around = shared.mean(3)[:, None].expand_as(on_line)
         evidence = torch.cat([on_line, around], 2).flatten(0, 1)
         exists = self.exists(evidence).float().reshape(batch, len(SLOTS), rows)
-        return positions, exists
+        return positions, exists, self._attributes(evidence, exists)
+
+    def _attributes(
+        self, evidence: Float[Tensor, "lines features rows"], exists: Float[Tensor, "batch slots rows"]
+    ) -> LaneAttributes | None:
+        """Kind and colour from the rows where the line is, visibility row by row."""
+        if self.paint is None or self.visible is None:
+            return None
+        where = exists.detach().flatten(0, 1).softmax(-1).to(evidence.dtype)
+        told = self.paint(torch.einsum("nfr,nr->nf", evidence, where)).float().reshape(*exists.shape[:2], -1)
+        visible = self.visible(evidence).float().reshape(exists.shape)
+        return LaneAttributes(told[..., : len(LANE_KINDS)], told[..., len(LANE_KINDS) :], visible)

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.optimize import linear_sum_assignment
 
+from perception.attributes import LANE_COLORS, color_index
 from perception.frame import Frame
 from perception.labels import is_scored_lane
 from perception.lane import Lane
@@ -53,7 +54,11 @@ class LaneScore:
     Attributes:
         tp, fp, fn: found, wrongly predicted and missed lines.
         invented: predictions (of the fp) that lie on no line at all, not even on one that counts neither way.
-        errors: horizontal distance on the road between prediction and truth, per visible truth point within 30 m [m].
+        errors: horizontal distance on the road between prediction and truth, per visible truth point within 30 m [m];
+            the prediction is brought to the road's true height, so that only its place in the picture is judged.
+        road_errors: horizontal distance of the same points to the line that the prediction itself puts on the road
+            [m]; empty where it puts none.
+        kinds, colors: per found line, whether its kind and its colour are right; empty where the model tells none.
     """
 
     tp: int
@@ -61,6 +66,9 @@ class LaneScore:
     fn: int
     invented: int
     errors: tuple[float, ...]
+    road_errors: tuple[float, ...] = ()
+    kinds: tuple[bool, ...] = ()
+    colors: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +91,13 @@ def score_lanes(frame: Frame, prediction: Prediction) -> LaneScore:
     false = [line for line in wrong if all(_coverage(line, other) < IOU for other in others)]
     everything = [truth.line for truth in truths] + others
     invented = sum(all(_coverage(line, truth) < INVENTED for truth in everything) for line in false)
-    errors = lane_errors(frame, tuple(scored), prediction.lanes)
-    return LaneScore(len(right), len(false), len(scored) - len(right), invented, errors)
+    errors, road_errors = lane_errors(frame, tuple(scored), prediction.lanes)
+    found = [(prediction.lanes[line], scored[truth]) for line, truth in right.items()]
+    kinds = tuple(line.kind == truth.kind for line, truth in found if line.kind is not None)
+    named = [(line.color, LANE_COLORS[color_index(truth.color)]) for line, truth in found]
+    colors = tuple(said == true for said, true in named if said is not None)
+    missed = len(scored) - len(right)
+    return LaneScore(len(right), len(false), missed, invented, errors, road_errors, kinds, colors)
 
 
 def draw(pixels: Float[ndarray, "n 2"]) -> Bool[ndarray, "height width"]:
@@ -104,13 +117,13 @@ def _draw_truth(lane: Lane, scale: Float[ndarray, "2"]) -> _Drawn:
     return _Drawn(draw(pixels), (segment < 0) | bridge(seen, GAP))
 
 
-def _pairs(lines: list[Bool[ndarray, "height width"]], truths: list[_Drawn]) -> set[int]:
-    """Indices of the lines that found a truth."""
+def _pairs(lines: list[Bool[ndarray, "height width"]], truths: list[_Drawn]) -> dict[int, int]:
+    """Indices of the lines that found a truth, and of what they found."""
     if not lines or not truths:
-        return set()
+        return {}
     overlap = np.array([[_overlap(line, truth) for truth in truths] for line in lines])
     chosen = linear_sum_assignment(-overlap)
-    return {int(line) for line, truth in zip(*chosen, strict=True) if overlap[line, truth] > IOU}
+    return {int(line): int(truth) for line, truth in zip(*chosen, strict=True) if overlap[line, truth] > IOU}
 
 
 def _overlap(line: Bool[ndarray, "height width"], truth: _Drawn) -> float:
@@ -125,18 +138,48 @@ def _coverage(line: Bool[ndarray, "height width"], other: Bool[ndarray, "height 
     return float(np.count_nonzero(line & other) / max(np.count_nonzero(line), 1))
 
 
-def lane_errors(frame: Frame, truths: tuple[Lane, ...], lines: tuple[LanePrediction, ...]) -> tuple[float, ...]:
-    """Errors [m] of the predictions that describe a truth, per visible truth point within `REACH`.
+def lane_errors(
+    frame: Frame, truths: tuple[Lane, ...], lines: tuple[LanePrediction, ...]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Errors [m] of the predictions that describe a truth, per visible truth point within `REACH`: two kinds.
 
-    Each truth point is compared with the prediction in the same picture row, projected to the truth's local height.
-    Pairs are chosen for the least total error; a pair further apart than `SAME_LINE` on average is none.
+    First, each truth point is compared with the prediction in the same picture row, projected to the truth's local
+    height. Pairs are chosen for the least total error; a pair further apart than `SAME_LINE` on average is none.
+    Second, for the same pairs, the distance to the line on the road that the prediction states (`road_distances`).
     """
     if not truths or not lines:
-        return ()
+        return (), ()
     errors = [[_pair_errors(frame, truth, line) for line in lines] for truth in truths]
     cost = np.array([[np.mean(e) if len(e) else SAME_LINE for e in row] for row in errors])
     chosen = linear_sum_assignment(np.minimum(cost, SAME_LINE))
-    return tuple(float(e) for i, j in zip(*chosen, strict=True) if cost[i, j] < SAME_LINE for e in errors[i][j])
+    pairs = [(i, j) for i, j in zip(*chosen, strict=True) if cost[i, j] < SAME_LINE]
+    stated = [road_distances(frame, truths[i], lines[j]) for i, j in pairs]
+    return tuple(float(e) for i, j in pairs for e in errors[i][j]), tuple(float(e) for part in stated for e in part)
+
+
+def road_distances(frame: Frame, truth: Lane, line: LanePrediction) -> Float[ndarray, "n"]:
+    """Horizontal distance [m] of a truth's visible points within `REACH` to a prediction's line in metres.
+
+    Only points that lie beside the line count, not those before its near end or beyond its far end.
+    """
+    away = np.linalg.norm(truth.metres[:, :2] - frame.camera.position[:2], axis=1)
+    points = truth.metres[truth.visible & (away <= REACH), :2]
+    if line.metres is None or len(points) == 0:
+        return np.zeros(0)
+    stated = line.metres[np.isfinite(line.metres).all(1), :2]
+    if len(stated) < LEAST_POINTS:
+        return np.zeros(0)
+    begin, along = stated[:-1], np.diff(stated, axis=0)
+    length = np.maximum((along**2).sum(1), 1e-12)
+    share = ((points[:, None] - begin) * along).sum(-1) / length
+    foot = begin + np.clip(share, 0, 1)[..., None] * along
+    distance = np.linalg.norm(points[:, None] - foot, axis=-1)
+    nearest = distance.argmin(1)
+    rows = np.arange(len(points))
+    before = (nearest == 0) & (share[rows, nearest] < 0)
+    beyond = (nearest == len(along) - 1) & (share[rows, nearest] > 1)
+    beside: Float[ndarray, "n"] = distance[rows, nearest][~before & ~beyond]
+    return beside
 
 
 def _pair_errors(frame: Frame, truth: Lane, line: LanePrediction) -> Float[ndarray, "n"]:

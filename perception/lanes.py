@@ -7,7 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from perception.attributes import LANE_COLORS
 from perception.config import SLOTS, STRIDES
+from perception.lane import LANE_KINDS
 from perception.outputs import Outputs
 from perception.prediction import LanePrediction
 from perception.targets import IGNORED, PRESENT, Targets
@@ -68,7 +70,15 @@ def decode_lanes(
             continue
         pixels = torch.stack([places[number][there], rows[there]], -1) * scale
         score = float(probability[number][there].mean())
-        lines.append(LanePrediction(pixels.flip(0).double().cpu().numpy(), score, slot))
+        points = pixels.flip(0).double().cpu().numpy()
+        said = outputs.lane_attributes
+        if said is None:
+            lines.append(LanePrediction(points, score, slot))
+            continue
+        kind = LANE_KINDS[int(said.kinds[index, number].argmax())]
+        color = LANE_COLORS[int(said.colors[index, number].argmax())]
+        visible = said.visible[index, number][there].sigmoid().flip(0).double().cpu().numpy()
+        lines.append(LanePrediction(points, score, slot, kind, color, visible))
     return tuple(sorted(lines, key=lambda line: -line.score))
 
 

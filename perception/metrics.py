@@ -11,9 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Bool, Float
+from numpy import ndarray
 
 from perception.box import CLASSES
 from perception.box_metrics import BoxMatch, BoxScore, CocoTally, average_precision, match_boxes
+from perception.calibration import expected_calibration_error
 from perception.errors import WhiteoutError
 from perception.frame import Frame
 from perception.lane_metrics import LaneScore, score_lanes
@@ -96,6 +99,12 @@ class Metrics:
         lane_error_median, lane_error_p95: of the lines' errors on the road within 30 m [m].
         invented_lanes: predicted lines where there is none.
         frames: each frame's part.
+        lane_kind_accuracy, lane_color_accuracy: share of the found lines whose kind and whose colour are right.
+        lane_road_error_median: of the distances to the lines where the predictions put them on the road, within 30 m;
+            `lane_error_median` is of the lines' places in the picture alone [m].
+        distance_band_accuracy: share of the found objects whose distance band is right.
+        occlusion_error: mean distance of the found objects' occlusion from the truth.
+        ece: calibration error of the detections' confidences, see `perception.calibration`.
     """
 
     ap50: float
@@ -108,6 +117,12 @@ class Metrics:
     lane_error_p95: float
     invented_lanes: int
     frames: tuple[FrameScore, ...] = field(repr=False)
+    lane_kind_accuracy: float = math.nan
+    lane_color_accuracy: float = math.nan
+    lane_road_error_median: float = math.nan
+    distance_band_accuracy: float = math.nan
+    occlusion_error: float = math.nan
+    ece: float = math.nan
 
     @property
     def lane_f1(self) -> float:
@@ -129,7 +144,9 @@ class Metrics:
             values |= {f"{name}_f1": _known(counts.f1)}
         values |= {"lane_error_median_m": _known(self.lane_error_median)}
         values |= {"lane_error_p95_m": _known(self.lane_error_p95), "invented_lanes": self.invented_lanes}
-        return values
+        values |= {"lane_road_error_median_m": _known(self.lane_road_error_median)}
+        names = ("lane_kind_accuracy", "lane_color_accuracy", "distance_band_accuracy", "occlusion_error", "ece")
+        return values | {name: _known(getattr(self, name)) for name in names}
 
 
 def evaluate(frames: Sequence[Frame], predictions: Sequence[Prediction]) -> Metrics:
@@ -161,9 +178,17 @@ def pool(scores: Sequence[FrameScore]) -> Metrics:
     return _metrics(scores, ap50, dict.fromkeys(CLASSES, math.nan))
 
 
+def confidences(scores: Iterable[FrameScore]) -> tuple[Float[ndarray, "n"], Bool[ndarray, "n"]]:
+    """Confidence of every detection that counts, and whether it found an object."""
+    matches = [match for score in scores for match in score.boxes.matches]
+    score = np.array([match.score for match in matches], dtype=np.float64)
+    return score, np.array([match.correct for match in matches], dtype=np.bool_)
+
+
 def _metrics(scores: Sequence[FrameScore], ap50: dict[str, float], ap: dict[str, float]) -> Metrics:
     errors = np.array([error for score in scores for error in score.lanes.errors])
     median, high = np.percentile(errors, [50, 95]) if len(errors) else (math.nan, math.nan)
+    stated = [error for score in scores for error in score.lanes.road_errors]
     return Metrics(
         ap50=_mean(ap50.values()),
         map=_mean(ap.values()),
@@ -175,6 +200,12 @@ def _metrics(scores: Sequence[FrameScore], ap50: dict[str, float], ap: dict[str,
         lane_error_p95=float(high),
         invented_lanes=sum(score.lanes.invented for score in scores),
         frames=tuple(scores),
+        lane_kind_accuracy=_mean(right for score in scores for right in score.lanes.kinds),
+        lane_color_accuracy=_mean(right for score in scores for right in score.lanes.colors),
+        lane_road_error_median=float(np.median(stated)) if stated else math.nan,
+        distance_band_accuracy=_mean(right for score in scores for right in score.boxes.bands),
+        occlusion_error=_mean(error for score in scores for error in score.boxes.occlusion_errors),
+        ece=expected_calibration_error(*confidences(scores)),
     )
 
 

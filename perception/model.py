@@ -9,8 +9,7 @@ pixels to the losses, which are per picture.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -18,9 +17,11 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchvision.ops import FeaturePyramidNetwork
 
+from perception.attribute_losses import lane_attribute_losses, object_attribute_losses
 from perception.backbones import make_backbone
 from perception.config import ModelConfig
-from perception.detection import decode_objects, object_evidence, object_losses
+from perception.detection import assign_all, decode_objects, object_evidence, object_losses
+from perception.fingerprint import weights_hash
 from perception.frame import Frame
 from perception.heads import LaneHead, ObjectHead
 from perception.lanes import decode_lanes, lane_evidence, lane_losses
@@ -31,7 +32,7 @@ from perception.targets import Targets, targets_from_frames
 __all__ = ["LaneDetectionModel", "ModelConfig", "Outputs", "Targets", "images_from_frames", "targets_from_frames"]
 
 LOSSES: tuple[str, ...] = ("objects", "boxes", "lanes_exist", "lanes_position")
-"""Keys of `LaneDetectionModel.loss`."""
+"""Keys of `LaneDetectionModel.loss`, before those of the heads that a configuration may add."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Normalisation of RGB, ImageNet's, so that public backbone weights would fit."""
@@ -64,24 +65,41 @@ class LaneDetectionModel(nn.Module):
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Outputs:
         """Raw outputs for RGB pictures in [0, 1] of any size."""
         height, width = images.shape[2:]
-        size = self.input_size
-        if (height, width) != size:
-            images = interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
-        features = self.pyramid(self.backbone((images - self.mean) / self.std))
-        logits, sides, centerness = self.object_head(features)
-        lane_logits, lane_exists = self.lane_head(features["8"])
-        return Outputs(logits, sides, centerness, lane_logits, lane_exists, self.points, (height, width))
+        return self.answer(self.features(images), (height, width))
+
+    def features(self, images: Float[Tensor, "batch 3 height width"]) -> Mapping[str, Tensor]:
+        """The pyramid's maps by stride ("8", "16", "32")."""
+        if images.shape[2:] != self.input_size:
+            images = interpolate(images, self.input_size, mode="bilinear", align_corners=False, antialias=True)
+        maps: Mapping[str, Tensor] = self.pyramid(self.backbone((images - self.mean) / self.std))
+        return maps
+
+    def answer(self, features: Mapping[str, Tensor], picture: tuple[int, int]) -> Outputs:
+        """What the heads say about the pyramid's maps of pictures of that height and width."""
+        logits, sides, centerness, told = self.object_head(features)
+        lane_logits, lane_exists, lane_told = self.lane_head(features["8"])
+        return Outputs(logits, sides, centerness, lane_logits, lane_exists, self.points, picture, told, lane_told)
 
     def loss(self, outputs: Outputs, targets: Targets) -> dict[str, Float[Tensor, "batch"]]:
-        """Losses per picture by the names in `LOSSES`, not weighted."""
-        objects, boxes = object_losses(outputs, targets, self.strides)
-        lanes_exist, lanes_position = lane_losses(outputs, targets)
-        return {"objects": objects, "boxes": boxes, "lanes_exist": lanes_exist, "lanes_position": lanes_position}
+        """Losses per picture by the names in `losses`, not weighted."""
+        assigned = assign_all(outputs, targets, self.strides)
+        found = [*object_losses(outputs, targets, assigned), *lane_losses(outputs, targets)]
+        if outputs.object_attributes is not None:
+            found.append(object_attribute_losses(outputs.object_attributes, targets, assigned))
+        if outputs.lane_attributes is not None:
+            found.append(lane_attribute_losses(outputs.lane_attributes, targets))
+        return dict(zip(self.losses, found, strict=True))
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Keys of `loss`."""
+        names = ("object_attributes", "lane_attributes")
+        return LOSSES + tuple(name for name in names if getattr(self.config, name))
 
     @torch.no_grad()
     def predict(self, images: Float[Tensor, "batch 3 height width"]) -> list[Prediction]:
         """Objects and lines of each picture, in the pixels of the pictures given; the model's mode is left as it is."""
-        return self.decode(self(images))
+        return self.decode(self(images.to(self.mean.device)))
 
     @torch.no_grad()
     def decode(self, outputs: Outputs) -> list[Prediction]:
@@ -89,7 +107,7 @@ class LaneDetectionModel(nn.Module):
         config, size = self.config, self.input_size
         return [
             Prediction(
-                decode_objects(outputs, index, config.score_threshold, size),
+                decode_objects(outputs, index, config.score_threshold, size, config.score_temperature),
                 decode_lanes(outputs, index, config.lane_threshold, size),
             )
             for index in range(len(outputs))
@@ -125,11 +143,7 @@ class LaneDetectionModel(nn.Module):
 
     def weights_hash(self) -> str:
         """SHA-256 over the names, shapes and bytes of all weights and statistics, as they are in memory."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.state_dict().items()):
-            digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return weights_hash(self.state_dict())
 
 
 def images_from_frames(frames: Sequence[Frame]) -> Float[Tensor, "batch 3 height width"]:

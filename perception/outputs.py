@@ -12,6 +12,21 @@ from perception.config import STRIDES, ModelConfig
 
 
 @dataclass(frozen=True, eq=False)
+class LaneAttributes:
+    """What is told of lines beside where they are.
+
+    Attributes:
+        kinds: logits per slot of `LANE_KINDS`.
+        colors: logits per slot of `perception.attributes.LANE_COLORS`.
+        visible: per slot and row, logit of whether the line is seen there.
+    """
+
+    kinds: Float[Tensor, "batch slots kinds"]
+    colors: Float[Tensor, "batch slots colors"]
+    visible: Float[Tensor, "batch slots rows"]
+
+
+@dataclass(frozen=True, eq=False)
 class Outputs:
     """Everything differentiable in the input picture.
 
@@ -23,6 +38,8 @@ class Outputs:
         lane_exists: existence logits per slot and row.
         points: each location's x and y [input px].
         picture_size: height and width of the pictures given [px].
+        object_attributes: per location, logits of the distance bands, then of occlusion; None without that head.
+        lane_attributes: None without that head.
     """
 
     logits: Float[Tensor, "batch locations classes"]
@@ -32,6 +49,8 @@ class Outputs:
     lane_exists: Float[Tensor, "batch slots rows"]
     points: Float[Tensor, "locations 2"]
     picture_size: tuple[int, int]
+    object_attributes: Float[Tensor, "batch locations attributes"] | None = None
+    lane_attributes: LaneAttributes | None = None
 
     def __len__(self) -> int:
         return len(self.logits)

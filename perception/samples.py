@@ -20,6 +20,7 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from perception.attributes import MIRRORED
 from perception.box import Box
 from perception.config import ModelConfig
 from perception.frame import Frame
@@ -32,19 +33,37 @@ LARGEST_ZOOM = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A picture at the model's input size with its labels in those pixels."""
+    """A picture at the model's input size with its labels in those pixels.
+
+    Attributes:
+        image: RGB.
+        boxes: objects; `visible` also counts what a crop has cut off, and `distance` is that of an object which looks
+            as large without the crop's zoom.
+        lanes: lines.
+        hidden: per box, the share that other things hide, which no crop changes.
+    """
 
     image: UInt8[ndarray, "height width 3"]
     boxes: tuple[Box, ...]
     lanes: tuple[Lane, ...]
+    hidden: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pictures in [0, 1] with their targets."""
+    """Pictures as RGB bytes, a quarter of what floats would weigh between processes, with their targets."""
 
-    images: Float[Tensor, "batch 3 height width"]
+    pixels: UInt8[Tensor, "batch 3 height width"]
     targets: Targets
+
+    @property
+    def images(self) -> Float[Tensor, "batch 3 height width"]:
+        """The pictures as the model takes them, RGB in [0, 1]."""
+        return self.pixels.float().div(255)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same on another device."""
+        return Batch(self.pixels.to(device), self.targets.to(device))
 
 
 def load_samples(frames: Iterable[Frame], config: ModelConfig) -> list[Sample]:
@@ -55,34 +74,65 @@ def load_samples(frames: Iterable[Frame], config: ModelConfig) -> list[Sample]:
 def to_sample(frame: Frame, config: ModelConfig) -> Sample:
     """A frame at the model's input size, shrunk as the model itself does it."""
     height, width = frame.image.shape[:2]
-    image = torch.from_numpy(np.ascontiguousarray(frame.image)).permute(2, 0, 1)[None].float()
-    size = (config.input_height, config.input_width)
-    if (height, width) != size:
-        image = interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
-    pixels = image[0].round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+    pixels = shrunk(frame.image, config.input_width, config.input_height)
     scale = np.array([config.input_width / width, config.input_height / height])
-    return _moved(pixels, frame.boxes, frame.lanes, scale, np.zeros(2))
+    hidden = tuple(1 - box.visible for box in frame.boxes)
+    return _moved(Sample(pixels, frame.boxes, frame.lanes, hidden), scale, np.zeros(2))
 
 
-def make_batch(samples: Sequence[Sample], step: int, size: int, seed: int, config: ModelConfig) -> Batch:
-    """The varied pictures of one training step: `size` of them, each picture once per pass over the data."""
-    chosen = [_varied(samples[place], rng) for place, rng in _draw(len(samples), step, size, seed)]
+def shrunk(
+    image: UInt8[ndarray, "height width 3"], width: int, height: int
+) -> UInt8[ndarray, "new_height new_width 3"]:
+    """A picture at another size, as the model itself brings it there."""
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
+    if image.shape[:2] != (height, width):
+        pixels = interpolate(pixels, (height, width), mode="bilinear", align_corners=False, antialias=True)
+    return np.asarray(pixels[0].round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy())
+
+
+def make_batch(
+    samples: Sequence[Sample],
+    step: int,
+    size: int,
+    seed: int,
+    config: ModelConfig,
+    part: tuple[int, int] = (0, 1),
+) -> Batch:
+    """The varied pictures of one training step: `size` of them, each picture once per pass over the data.
+
+    Of several processes that share a step, each takes its `part`: its number, and how many there are.
+    """
+    rank, world = part
+    drawn = draw(len(samples), step, size, seed)[rank::world]
+    return batch_of([_varied(samples[place], rng) for place, rng in drawn], config)
+
+
+def batch_of(samples: Sequence[Sample], config: ModelConfig) -> Batch:
+    """Samples as they are, as one batch."""
     height, width = config.input_height, config.input_width
-    targets = [frame_target(sample.boxes, sample.lanes, width, height, config) for sample in chosen]
-    images = torch.from_numpy(np.stack([sample.image for sample in chosen]))
-    return Batch(images.permute(0, 3, 1, 2).float().div(255), collate(targets))
+    targets = [frame_target(one.boxes, one.lanes, width, height, config, one.hidden) for one in samples]
+    pixels = torch.from_numpy(np.stack([sample.image for sample in samples]))
+    return Batch(pixels.permute(0, 3, 1, 2), collate(targets))
 
 
 def flip(sample: Sample) -> Sample:
-    """Mirror left and right; the lines change sides, so their slots change sign."""
+    """Mirror left and right; the lines change sides, so their slots change sign and double lines their order."""
     image = np.ascontiguousarray(sample.image[:, ::-1])
     width = image.shape[1]
     boxes = tuple(
         replace(box, xyxy=(width - box.xyxy[2], box.xyxy[1], width - box.xyxy[0], box.xyxy[3]), amodal=None)
         for box in sample.boxes
     )
-    lanes = tuple(replace(lane, pixels=lane.pixels * (-1, 1) + (width, 0), slot=-lane.slot) for lane in sample.lanes)
-    return Sample(image, boxes, lanes)
+    lanes = tuple(
+        replace(
+            lane,
+            pixels=lane.pixels * (-1, 1) + (width, 0),
+            slot=-lane.slot,
+            kind=MIRRORED.get(lane.kind, lane.kind),
+        )
+        for lane in sample.lanes
+    )
+    return Sample(image, boxes, lanes, sample.hidden)
 
 
 def crop(sample: Sample, zoom: float, place: tuple[float, float]) -> Sample:
@@ -94,20 +144,15 @@ def crop(sample: Sample, zoom: float, place: tuple[float, float]) -> Sample:
     image = cv2.warpAffine(
         sample.image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return _moved(image, sample.boxes, sample.lanes, np.array([zoom, zoom]), -zoom * origin)
+    nearer = tuple(replace(box, distance=box.distance / zoom) for box in sample.boxes)
+    return _moved(replace(sample, image=image, boxes=nearer), np.array([zoom, zoom]), -zoom * origin)
 
 
-def _moved(
-    image: UInt8[ndarray, "height width 3"],
-    boxes: Sequence[Box],
-    lanes: Sequence[Lane],
-    scale: Float[ndarray, "2"],
-    shift: Float[ndarray, "2"],
-) -> Sample:
+def _moved(sample: Sample, scale: Float[ndarray, "2"], shift: Float[ndarray, "2"]) -> Sample:
     """Labels moved to `scale` * pixel + `shift`; boxes are cut at the picture's border, which costs visibility."""
-    height, width = image.shape[:2]
-    kept = []
-    for box in boxes:
+    height, width = sample.image.shape[:2]
+    kept, hidden = [], []
+    for box, share_hidden in zip(sample.boxes, sample.hidden, strict=True):
         whole = np.array(box.xyxy).reshape(2, 2) * scale + shift
         cut = np.clip(whole, 0, (width, height))
         share = float((cut[1] - cut[0]).prod() / (whole[1] - whole[0]).prod())
@@ -115,10 +160,12 @@ def _moved(
             (left, top), (right, bottom) = cut.tolist()
             visible = box.visible * min(share, 1.0)
             kept.append(replace(box, xyxy=(left, top, right, bottom), visible=visible, amodal=None, truncation=None))
-    return Sample(image, tuple(kept), tuple(replace(lane, pixels=lane.pixels * scale + shift) for lane in lanes))
+            hidden.append(share_hidden)
+    lanes = tuple(replace(lane, pixels=lane.pixels * scale + shift) for lane in sample.lanes)
+    return Sample(sample.image, tuple(kept), lanes, tuple(hidden))
 
 
-def _draw(count: int, step: int, size: int, seed: int) -> list[tuple[int, Generator]]:
+def draw(count: int, step: int, size: int, seed: int) -> list[tuple[int, Generator]]:
     """Which samples a step takes, each with its own random numbers."""
     drawn = []
     for position in range(step * size, (step + 1) * size):
@@ -128,12 +175,18 @@ def _draw(count: int, step: int, size: int, seed: int) -> list[tuple[int, Genera
     return drawn
 
 
-def _varied(sample: Sample, rng: Generator) -> Sample:
-    """A random view of a sample: mirrored, cropped, with other light and noise."""
+def view(sample: Sample, rng: Generator) -> Sample:
+    """A sample mirrored and cropped by chance."""
     if rng.random() < 0.5:
         sample = flip(sample)
     if rng.random() < 0.7:
         sample = crop(sample, rng.uniform(1, LARGEST_ZOOM), (rng.random(), rng.random()))
+    return sample
+
+
+def _varied(sample: Sample, rng: Generator) -> Sample:
+    """A random view of a sample: mirrored, cropped, with other light and noise."""
+    sample = view(sample, rng)
     light = _light()
     light.set_random_seed(int(rng.integers(2**31)))
     return replace(sample, image=np.ascontiguousarray(light(image=sample.image)["image"]))

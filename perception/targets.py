@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from perception.attributes import UNKNOWN, band_index, color_index, kind_index
 from perception.box import CLASSES, Box
 from perception.config import SLOTS, STRIDES, ModelConfig
 from perception.frame import Frame
@@ -35,6 +36,11 @@ class Targets:
         scored: per picture, false for boxes that count neither way (see `is_scored`).
         lane_x: per slot and row, the line's place [input px]; 0 where not present.
         lane_state: per slot and row, `PRESENT`, `ABSENT` or `IGNORED`.
+        bands: per picture, indices into `DISTANCE_BANDS`, `UNKNOWN` where the distance is.
+        hidden: per picture, share of each object that others hide.
+        lane_kind: per slot, index into `LANE_KINDS`, `UNKNOWN` where there is no line.
+        lane_color: per slot, index into `LANE_COLORS`, `UNKNOWN` where there is no line.
+        lane_seen: per slot and row, 1 where the line is seen, 0 where it is hidden, `UNKNOWN` where there is none.
     """
 
     boxes: tuple[Float[Tensor, "_ 4"], ...]
@@ -42,6 +48,11 @@ class Targets:
     scored: tuple[Bool[Tensor, "_"], ...]
     lane_x: Float[Tensor, "batch slots rows"]
     lane_state: Int[Tensor, "batch slots rows"]
+    bands: tuple[Int[Tensor, "_"], ...]
+    hidden: tuple[Float[Tensor, "_"], ...]
+    lane_kind: Int[Tensor, "batch slots"]
+    lane_color: Int[Tensor, "batch slots"]
+    lane_seen: Int[Tensor, "batch slots rows"]
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -54,6 +65,11 @@ class Targets:
             tuple(value.to(device) for value in self.scored),
             self.lane_x.to(device),
             self.lane_state.to(device),
+            tuple(value.to(device) for value in self.bands),
+            tuple(value.to(device) for value in self.hidden),
+            self.lane_kind.to(device),
+            self.lane_color.to(device),
+            self.lane_seen.to(device),
         )
 
 
@@ -70,34 +86,59 @@ def collate(targets: Sequence[Targets]) -> Targets:
         tuple(value for target in targets for value in target.scored),
         torch.cat([target.lane_x for target in targets]),
         torch.cat([target.lane_state for target in targets]),
+        tuple(value for target in targets for value in target.bands),
+        tuple(value for target in targets for value in target.hidden),
+        torch.cat([target.lane_kind for target in targets]),
+        torch.cat([target.lane_color for target in targets]),
+        torch.cat([target.lane_seen for target in targets]),
     )
 
 
-def frame_target(boxes: Sequence[Box], lanes: Sequence[Lane], width: int, height: int, config: ModelConfig) -> Targets:
-    """A batch of one from the labels of a picture of `width` x `height` [px]."""
+def frame_target(
+    boxes: Sequence[Box],
+    lanes: Sequence[Lane],
+    width: int,
+    height: int,
+    config: ModelConfig,
+    hidden: Sequence[float] | None = None,
+) -> Targets:
+    """A batch of one from the labels of a picture of `width` x `height` [px].
+
+    `hidden` is the share of each object that others hide, where the boxes' `visible` means something else.
+    """
     scale = np.array([config.input_width / width, config.input_height / height])
     corners = np.array([box.xyxy for box in boxes], dtype=np.float64).reshape(-1, 4) * np.tile(scale, 2)
     lane_x = np.zeros((len(SLOTS), config.rows))
     lane_state = np.full((len(SLOTS), config.rows), ABSENT)
+    lane_kind, lane_color = (np.full(len(SLOTS), UNKNOWN) for _ in range(2))
+    lane_seen = np.full((len(SLOTS), config.rows), UNKNOWN)
     for lane in lanes:
         if lane.slot in SLOTS:
             slot = SLOTS.index(lane.slot)
-            x, state = rows_of_line(lane.pixels * scale, lane.visible, config)
+            x, state, seen = rows_of_line(lane.pixels * scale, lane.visible, config)
             free = (lane_state[slot] == ABSENT) & (state != ABSENT)
-            lane_x[slot][free], lane_state[slot][free] = x[free], state[free]
+            lane_x[slot][free], lane_state[slot][free], lane_seen[slot][free] = x[free], state[free], seen[free]
+            if lane_kind[slot] == UNKNOWN and (state == PRESENT).any():
+                lane_kind[slot], lane_color[slot] = kind_index(lane.kind), color_index(lane.color)
+    shares = [1 - box.visible for box in boxes] if hidden is None else hidden
     return Targets(
         (torch.from_numpy(corners).float(),),
         (torch.tensor([CLASSES.index(box.label) for box in boxes], dtype=torch.int64),),
         (torch.tensor([is_scored(box, height) for box in boxes], dtype=torch.bool),),
         torch.from_numpy(lane_x).float()[None],
         torch.from_numpy(lane_state).to(torch.int64)[None],
+        (torch.tensor([band_index(box.distance) for box in boxes], dtype=torch.int64),),
+        (torch.tensor(shares, dtype=torch.float32),),
+        torch.from_numpy(lane_kind).to(torch.int64)[None],
+        torch.from_numpy(lane_color).to(torch.int64)[None],
+        torch.from_numpy(lane_seen).to(torch.int64)[None],
     )
 
 
 def rows_of_line(
     pixels: Float[ndarray, "n 2"], visible: Bool[ndarray, "n"], config: ModelConfig
-) -> tuple[Float[ndarray, "rows"], Int[ndarray, "rows"]]:
-    """Place [input px] and state of a line at the middle of each row of cells.
+) -> tuple[Float[ndarray, "rows"], Int[ndarray, "rows"], Bool[ndarray, "rows"]]:
+    """Place [input px] and state of a line at the middle of each row of cells, and whether it is seen right there.
 
     A line that crosses a row more than once is taken where it does so nearest to the camera. A row is hidden when the
     nearer end of the segment that crosses it is.
@@ -114,7 +155,7 @@ def rows_of_line(
     seen = np.where(share < 0.5, visible[start], visible[np.minimum(start + 1, len(pixels) - 1)])
     inside = found & (x >= 0) & (x < config.input_width)
     state = np.where(inside, np.where(bridge(seen & inside, BRIDGED_ROWS), PRESENT, IGNORED), ABSENT)
-    return np.where(state == PRESENT, x, 0.0), state
+    return np.where(state == PRESENT, x, 0.0), state, seen & inside
 
 
 def crossings(line: Float[ndarray, "n"], heights: Float[ndarray, "rows"]) -> Int[ndarray, "rows"]:

@@ -44,7 +44,7 @@ class Card(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format: Literal[1] = 1
-    config: dict[str, str | int | float]
+    config: dict[str, str | bool | int | float]
     weights_hash: str
     facts: dict[str, JsonValue] = {}
 

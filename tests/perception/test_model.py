@@ -119,11 +119,12 @@ def test_rows_of_a_line_know_hidden_from_absent() -> None:
     """A line down the picture at x = 50 from y = 16 to 80, hidden from y = 36 to 44 (bridged) and above y = 24."""
     y = np.arange(80.0, 15.0, -1)
     visible = ~((y > 36) & (y < 44)) & (y > 24)
-    x, state = rows_of_line(np.column_stack([np.full_like(y, 50.0), y]), visible, CONFIG)
+    x, state, seen = rows_of_line(np.column_stack([np.full_like(y, 50.0), y]), visible, CONFIG)
+    assert seen.tolist() == [False] * 3 + [True] + [False] + [True] * 5 + [False, False]
     assert state.tolist() == [ABSENT, ABSENT, IGNORED] + [PRESENT] * 7 + [ABSENT, ABSENT]
     assert x[state == PRESENT].tolist() == [50.0] * 7
     visible = y > 59
-    _, state = rows_of_line(np.column_stack([np.full_like(y, 50.0), y]), visible, CONFIG)
+    _, state, _ = rows_of_line(np.column_stack([np.full_like(y, 50.0), y]), visible, CONFIG)
     assert state.tolist() == [ABSENT, ABSENT] + [IGNORED] * 5 + [PRESENT] * 3 + [ABSENT, ABSENT]
 
 

@@ -13,13 +13,14 @@ import torch
 from lightning_fabric import Fabric
 
 from perception import train as training
+from perception.balance import LOSS_WEIGHTS
 from perception.checkpoint import checkpoint_path
 from perception.cli import add_commands
 from perception.config import ModelConfig
 from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.samples import Sample, crop, flip, make_batch, to_sample
-from perception.train import LOSS_WEIGHTS, State, TrainConfig, start, take_step, train
+from perception.train import State, TrainConfig, start, take_step, train
 from perception.weights import load_model, read_card
 from tests.perception.scenes import frame
 
@@ -37,7 +38,7 @@ def test_a_tiny_set_is_learned() -> None:
     samples = [sample(seed) for seed in (5, 8, 9, 10)]
     totals = []
     for step in range(settings.steps):
-        state.step = step
+        state.progress.step = step
         losses = take_step(fabric, state, make_batch(samples, 0, 4, 0, CONFIG), settings)
         totals.append(sum(LOSS_WEIGHTS[name] * value for name, value in losses.items()))
     assert np.mean(totals[-3:]) < 0.4 * np.mean(totals[:3])
@@ -51,7 +52,7 @@ def test_a_resumed_training_ends_with_the_same_bytes(
     train([drive], whole, settings, model_config=CONFIG)
 
     def stop_at_three(fabric: Fabric, state: State, batch: object, config: TrainConfig) -> dict[str, float]:
-        if state.step == 3:
+        if state.progress.step == 3:
             raise KeyboardInterrupt
         return take_step(fabric, state, batch, config)  # type: ignore[arg-type]
 
@@ -85,6 +86,20 @@ def test_the_command_line_trains_and_scores(drive: Drive, tmp_path: Path, capsys
     assert written["metrics"] == card.facts["metrics"]
     assert written["weights_hash"] == load_model(out).weights_hash()
     assert "lane_f1" in capsys.readouterr().out
+
+
+def test_a_few_pictures_are_learned_by_heart_or_the_check_fails(
+    drive: Drive, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers())
+    line = f"train {drive.path} --overfit 4 --size 160x96 --threads 1 --precision 32-true --rate 3e-3 --steps"
+    args = parser.parse_args([*line.split(), "100"])
+    assert args.run(args) == 0
+    assert capsys.readouterr().out.count("ok: ") == 3
+    args = parser.parse_args([*line.split(), "2"])
+    assert args.run(args) == 1
+    assert "NOT OK: the loss went from" in capsys.readouterr().out
 
 
 def test_flipping_swaps_the_slots_and_is_its_own_inverse() -> None:
@@ -132,7 +147,8 @@ def test_a_cut_box_loses_visibility() -> None:
     cut = crop(before, 2.0, (min(left * 2, 1.0) if left < 0.5 else 0.0, 1.0))
     assert all(0 <= kept.xyxy[0] < kept.xyxy[2] <= 160 for kept in cut.boxes)
     assert all(kept.visible <= 1 for kept in cut.boxes)
-    halved = crop(replace(before, boxes=(replace(box, xyxy=(60.0, 60.0, 100.0, 90.0)),)), 2.0, (1.0, 1.0))
+    one = replace(before, boxes=(replace(box, xyxy=(60.0, 60.0, 100.0, 90.0)),), hidden=before.hidden[:1])
+    halved = crop(one, 2.0, (1.0, 1.0))
     assert halved.boxes[0].visible == pytest.approx(box.visible / 2)
 
 
