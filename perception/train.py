@@ -7,6 +7,7 @@ import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -194,7 +195,7 @@ def train(
         strategy="ddp_spawn" if config.devices > 1 else "auto",
         precision=pick_precision(config.precision, accelerator),
     )
-    card: Card = fabric.launch(train_on, job)
+    card: Card = fabric.launch(partial(train_on, job=job))  # as an argument Fabric would search and refuse it
     return card
 
 

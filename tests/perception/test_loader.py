@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
+from typing import Any
 
 import pytest
 import torch
 
 from perception.config import ModelConfig
-from perception.loader import Loader, Waiting
+from perception.loader import PREFETCHED, Loader, Waiting
 from perception.samples import Batch, Sample, make_batch, to_sample
 from tests.perception.scenes import frame
 
@@ -66,12 +68,27 @@ def test_waiting_is_the_time_between_asking_and_getting(samples: list[Sample]) -
     assert Waiting().share == 0
 
 
+class Counted(list[Sample]):
+    """Samples that count, over all processes, how often one was taken."""
+
+    def __init__(self, samples: list[Sample]) -> None:
+        super().__init__(samples)
+        self.taken = multiprocessing.get_context("fork").Value("i", 0)
+
+    def __getitem__(self, place: Any) -> Any:
+        with self.taken.get_lock():
+            self.taken.value += 1
+        return super().__getitem__(place)
+
+
 def test_workers_make_ahead(samples: list[Sample]) -> None:
-    loader = Loader(samples, 2, 0, CONFIG, workers=1)
-    batches = loader.batches(0, 6)
+    """One batch of two was asked for; the worker takes the samples of those that it makes ahead too, and no more."""
+    counted = Counted(samples)
+    batches = Loader(counted, 2, 0, CONFIG, workers=1).batches(0, 100)
     next(batches)
-    time.sleep(1.0)
-    before = loader.waiting.data
-    next(batches)
-    next(batches)
-    assert loader.waiting.data - before < 0.1
+    ahead = 2 * (1 + PREFETCHED)
+    deadline = time.monotonic() + 60
+    while counted.taken.value < ahead and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    assert counted.taken.value == ahead

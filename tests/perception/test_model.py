@@ -120,9 +120,13 @@ def test_rows_of_a_line_know_hidden_from_absent() -> None:
     y = np.arange(80.0, 15.0, -1)
     visible = ~((y > 36) & (y < 44)) & (y > 24)
     x, state, seen = rows_of_line(np.column_stack([np.full_like(y, 50.0), y]), visible, CONFIG)
-    assert seen.tolist() == [False] * 3 + [True] + [False] + [True] * 5 + [False, False]
+    assert seen.tolist() == [False] * 3 + [True] * 7 + [False, False]
     assert state.tolist() == [ABSENT, ABSENT, IGNORED] + [PRESENT] * 7 + [ABSENT, ABSENT]
     assert x[state == PRESENT].tolist() == [50.0] * 7
+    visible = ~((y > 32) & (y < 40)) & (y > 24)
+    _, state, seen = rows_of_line(np.column_stack([np.full_like(y, 50.0), y]), visible, CONFIG)
+    assert state.tolist()[3:10] == [PRESENT] * 7, "bridged"
+    assert seen.tolist() == [False] * 3 + [True, False] + [True] * 5 + [False, False], "but not seen right there"
     visible = y > 59
     _, state, _ = rows_of_line(np.column_stack([np.full_like(y, 50.0), y]), visible, CONFIG)
     assert state.tolist() == [ABSENT, ABSENT] + [IGNORED] * 5 + [PRESENT] * 3 + [ABSENT, ABSENT]

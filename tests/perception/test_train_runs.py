@@ -89,7 +89,7 @@ def test_what_a_network_drops_by_chance_depends_on_seed_and_step_alone() -> None
     settings = TrainConfig(batch=2, precision="32-true")
     fabric = Fabric(accelerator="cpu", devices=1)
     batch = batch_of([to_sample(frame(seed), CONFIG) for seed in (8, 10)], CONFIG)
-    found = []
+    found: list[dict[str, float]] = []
     for step in (5, 5, 6):
         state = start(settings, replace(CONFIG, backbone="swin_t"))
         state.progress.step = step
