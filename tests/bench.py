@@ -10,12 +10,16 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from typing import Any
 
 import carla
 import numpy as np
 import torch
+from jaxtyping import Float
+from numpy import ndarray
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +29,7 @@ from robustness.attacks.objectives import objective
 from robustness.attacks.pgd import PGD
 from scenarios.instant import ActorState, Instant, Pose, View
 from scenarios.maps.world_map import WorldMap, load_map
+from scenarios.qualities import QUALITIES, Quality
 from scenarios.render.geometry import Mesh
 from scenarios.server.launch import start_server
 from scenarios.weather import preset
@@ -170,34 +175,18 @@ def bare_ratio() -> list[tuple[str, float, str]]:
 
     Bare is the world of this season with the car, one grey, diffuse mesh under a `directional` sun and a `constant`
     sky: as many paths a pixel as `physical` has, each of as many surface hits with a shadow ray, without Russian
-    roulette. It has no materials, snow, lamps, counterfactual parts, denoiser or lens. It is one mesh since Dr.Jit
-    traces the integrator once for each shape, and the map has two thousand instances; that favours bare, whose rays go
-    down one tree of boxes.
+    roulette. It has no materials, snow, lamps, counterfactual parts, denoiser or lens. It is one mesh in a process of
+    its own, since Dr.Jit traces the integrator once for each of a process's shapes, and a map has two thousand; that
+    favours bare, whose rays go down one tree of boxes.
     """
-    from scenarios.qualities import QUALITIES
-    from scenarios.render.mitsuba_setup import dr, mi
     from scenarios.render.renderer import Renderer
     from scenarios.render.tracer import trace
 
     world_map, view, instant_of = behind_a_car()
-    renderer = Renderer(world_map)
-    quality, looked = QUALITIES["physical"], view(*PICTURE)
-    shot = renderer.shoot(instant_of(1, "clear"), looked)
+    renderer, looked = Renderer(world_map, quality="physical"), view(*PICTURE)
+    shot = renderer.shoot(instant_of(0, "clear"), looked)
+    quality = QUALITIES["physical"]
     scene, light, shader = renderer.prepare(shot.instant, looked)
-    pose = mi.ScalarTransform4f(shot.camera.camera_to_world.tolist()) @ mi.ScalarTransform4f().rotate([0, 0, 1], 180)
-    film = {"type": "hdrfilm", "width": PICTURE[0], "height": PICTURE[1], "rfilter": {"type": "box"}}
-    bare = mi.load_dict({
-        "type": "scene", "sky": {"type": "constant"},
-        "sun": {"type": "directional", "direction": (-light.sun).tolist()},
-        "integrator": {"type": "path", "max_depth": quality.bounces + 1, "rr_depth": 1000},
-        "sensor": {"type": "perspective", "fov": 75.0, "to_world": pose, "film": film,
-                   "sampler": {"type": "independent", "sample_count": quality.samples}},
-        "world": _grey(_seen(scene)),
-    }, optimize=False)  # fmt: skip
-
-    def theirs() -> None:
-        dr.eval(mi.render(bare, seed=1))
-        dr.sync_thread()
 
     def ours() -> None:
         trace(scene, shot.camera, light, shader, samples=quality.samples, bounces=quality.bounces, seed=1)
@@ -205,7 +194,9 @@ def bare_ratio() -> list[tuple[str, float, str]]:
     def whole() -> None:
         renderer.shoot(instant_of(1, "clear"), looked).rgb()
 
-    bare_time, own_time, whole_time = in_turn(theirs, ours, whole)
+    given = (_seen(scene), shot.camera.camera_to_world, light.sun, quality)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_build_bare, initargs=given) as bare:
+        bare_time, own_time, whole_time = in_turn(lambda: bare.submit(_render_bare).result(), ours, whole)
     return [
         ("bare render with Mitsuba's path integrator", bare_time, "s"),
         ("our traced picture over it", own_time / bare_time, "ratio"),
@@ -223,17 +214,34 @@ def _seen(scene: Any) -> Mesh:
     return joined([moved(part, matrix) for part, matrix in placed])
 
 
-def _grey(part: Mesh) -> Any:
-    """A mesh of Mitsuba's with its plainest material."""
+_bare: list[Any] = []
+"""The bare scene, in the process that renders it."""
+
+
+def _build_bare(
+    world: Mesh, camera_to_world: Float[ndarray, "4 4"], sun: Float[ndarray, "3"], quality: Quality
+) -> None:
+    from scenarios.render.geometry import shape
     from scenarios.render.mitsuba_setup import mi
 
-    properties = mi.Properties()
-    properties["mesh_bsdf"] = mi.load_dict({"type": "diffuse"})
-    body = mi.Mesh("world", len(part.vertices), len(part.faces), props=properties)
-    parameters = mi.traverse(body)
-    parameters["vertex_positions"], parameters["faces"] = part.vertices.ravel(), part.faces.ravel()
-    parameters.update()
-    return body
+    pose = mi.ScalarTransform4f(camera_to_world.tolist()) @ mi.ScalarTransform4f().rotate([0, 0, 1], 180)
+    film = {"type": "hdrfilm", "width": PICTURE[0], "height": PICTURE[1], "rfilter": {"type": "box"}}
+    scene = mi.load_dict({
+        "type": "scene", "sky": {"type": "constant"},
+        "sun": {"type": "directional", "direction": (-sun).tolist()},
+        "integrator": {"type": "path", "max_depth": quality.bounces + 1, "rr_depth": 1000},
+        "sensor": {"type": "perspective", "fov": 75.0, "to_world": pose, "film": film,
+                   "sampler": {"type": "independent", "sample_count": quality.samples}},
+        "world": shape(world, "world"),
+    }, optimize=False)  # fmt: skip
+    _bare.append(scene)
+
+
+def _render_bare() -> None:
+    from scenarios.render.mitsuba_setup import dr, mi
+
+    dr.eval(mi.render(_bare[0], seed=1))
+    dr.sync_thread()
 
 
 def in_turn(*works: Callable[[], None]) -> list[float]:

@@ -8,7 +8,7 @@ from numpy import ndarray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
-from scenarios.render.geometry import Mesh, facing_up, joined, mesh
+from scenarios.render.geometry import Mesh, facing_up, grid_faces, joined, mesh
 from scenarios.render.materials import MaterialTable
 from scenarios.render.roads import RAISED, Lane
 
@@ -70,9 +70,7 @@ def _bank(lane: Lane, height: float, material: int, rng: np.random.Generator) ->
     rise = PROFILE[:, 1] * height * lumps * ends - 0.04
     away = PROFILE[:, 0] * spread + 0.12 * _smooth(count, 1.0, rng) * min(1.0, height * 2)
     points = edge[:, None] + outward[:, None] * away[..., None] + rise[..., None] * [0, 0, 1]
-    index = np.arange(count * len(PROFILE)).reshape(count, -1)
-    a, b, c, d = index[:-1, :-1].ravel(), index[1:, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, 1:].ravel()
-    faces = np.concatenate([np.column_stack([a, b, d]), np.column_stack([a, d, c])])
+    faces = grid_faces(count, len(PROFILE))
     flat = points.reshape(-1, 3)
     return mesh(flat, facing_up(flat, faces), material)
 

@@ -23,7 +23,7 @@ from scenarios.render.models.signs import HALF, HANGS, hung_sign, sign
 from scenarios.render.models.trees import bush, tree
 from scenarios.render.opendrive_number import number_in
 from scenarios.render.planting import Standing
-from scenarios.render.reference_line import ReferenceLine, cubic_at
+from scenarios.render.reference_line import ReferenceLine, cubic_at, latest
 from scenarios.render.roads import DRIVABLE
 
 LIGHT_TYPE = "1000001"
@@ -108,8 +108,7 @@ def _signal(
     value = next((v for v in (signal.get("value", ""), signal.get("subtype", "")) if v not in {"", "-1", "-1.0"}), "")
     value = str(round(float(value))) if re.fullmatch(r"[0-9]+(\.[0-9]*)?", value) else value
     lift = number_in(signal, "zOffset")
-    low, high = carriageway(road, number_in(signal, "s"))
-    hangs = lift >= OVERHEAD and low < number_in(signal, "t") < high
+    hangs = lift >= OVERHEAD and _over_carriageway(signal, road)
     if hangs:
         x, y, z, kind = x + HANGS * math.cos(turn), y + HANGS * math.sin(turn), z + lift, HUNG + kind
     places.setdefault((kind, value), []).append(_upright(x, y, z, turn))
@@ -145,10 +144,14 @@ def _gantries(
         places.setdefault(("gantry", value), []).append(_upright(x, y, z, heading))
 
 
+def _over_carriageway(signal: ET.Element, road: ET.Element) -> bool:
+    low, high = carriageway(road, number_in(signal, "s"))
+    return low < number_in(signal, "t") < high
+
+
 def carriageway(road: ET.Element, s: float) -> tuple[float, float]:
     """Lowest and highest t of what vehicles drive or stop on at `s`, the reference line included [m]."""
-    sections = sorted(road.findall("lanes/laneSection"), key=lambda one: number_in(one, "s"))
-    section = next((one for one in reversed(sections) if number_in(one, "s") <= s + 1e-9), None)
+    section = latest(road.findall("lanes/laneSection"), "s", s)
     begin = 0.0 if section is None else number_in(section, "s")
     offset = cubic_at(road.findall("lanes/laneOffset"), "s", s)
     ends = [0.0, 0.0]

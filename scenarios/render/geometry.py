@@ -68,6 +68,13 @@ def facing_up(vertices: Float[ndarray, "n 3"], faces: Int[ndarray, "m 3"]) -> In
     return faces if up else faces[:, ::-1]
 
 
+def grid_faces(rows: int, columns: int) -> Int[ndarray, "m 3"]:
+    """Two triangles for each cell of a grid of points, which are numbered row by row."""
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = index[:-1, :-1].ravel(), index[1:, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, 1:].ravel()
+    return np.concatenate([np.column_stack([a, b, d]), np.column_stack([a, d, c])])
+
+
 def path_lengths(points: Float[ndarray, "n 3"]) -> Float[ndarray, "n"]:
     """How far each point of a path lies along it from the first one [m]."""
     return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])

@@ -44,7 +44,7 @@ class ReferenceLine:
     def _plan(self, s: float) -> tuple[float, float, float]:
         if not self.geometries:
             return 0.0, 0.0, 0.0
-        part = next((one for one in reversed(self.geometries) if number_in(one, "s") <= s + 1e-9), self.geometries[0])
+        part = latest(self.geometries, "s", s) or self.geometries[0]
         length, shape = number_in(part, "length"), next(iter(part), None)
         ds = min(max(s - number_in(part, "s"), 0.0), length)
         u, v, turn = (ds, 0.0, 0.0) if shape is None else _local(shape, ds, length)
@@ -53,10 +53,15 @@ class ReferenceLine:
         return number_in(part, "x") + c * u - d * v, number_in(part, "y") + d * u + c * v, heading + turn
 
 
+def latest(parts: Iterable[ET.Element], start: str, s: float) -> ET.Element | None:
+    """The last of the elements, by their attribute `start`, that begins at or before `s`; None before the first."""
+    begun = [one for one in parts if number_in(one, start) <= s + 1e-9]
+    return max(reversed(begun), key=lambda one: number_in(one, start), default=None)
+
+
 def cubic_at(parts: Iterable[ET.Element], start: str, s: float) -> float:
     """Value at `s` of cubic polynomials that each begin at their attribute `start`; 0 before the first."""
-    ordered = sorted(parts, key=lambda one: number_in(one, start))
-    part = next((one for one in reversed(ordered) if number_in(one, start) <= s + 1e-9), None)
+    part = latest(parts, start, s)
     if part is None:
         return 0.0
     ds = s - number_in(part, start)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
@@ -30,7 +29,7 @@ from scenarios.render.scene import Scene
 from scenarios.render.shading import Shader
 from scenarios.render.shot import Shot
 from scenarios.render.sky import Sky, sky_of, texture
-from scenarios.render.surface import ON_THE_GROUND, Tiles
+from scenarios.render.surface import Tiles, ground_of
 from scenarios.render.tracer import Light
 from scenarios.render.world import LaneFinder, build_world
 from scenarios.weather import ROAD_STATE_FIELDS, Weather
@@ -74,7 +73,6 @@ class Renderer:
         self._tiles_of = lru_cache(maxsize=GROUNDS)(self._lay_tiles)
         self._footprint_of = lru_cache(maxsize=1)(Footprint)
         self._banks_of = lru_cache(maxsize=1)(self._make_banks)
-        self.aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="denoiser")
 
     def _make_sky(self, weather: Weather) -> tuple[Sky, Any]:
         sky = sky_of(weather, self.seed)
@@ -165,11 +163,6 @@ class Renderer:
 def air_of(weather: Weather) -> Weather:
     """What of a weather the sky depends on: twins that differ only on the ground share it."""
     return replace(weather, wetness=0.0, precipitation_deposits=0.0, **_standard(ROAD_STATE_FIELDS))
-
-
-def ground_of(weather: Weather) -> Weather:
-    """What of a weather lies on the ground: weathers that differ in sun, clouds or fog share it."""
-    return Weather(**weather.snow(), **{name: getattr(weather, name) for name in ON_THE_GROUND})
 
 
 def _standard(fields: Iterable[str]) -> dict[str, float]:

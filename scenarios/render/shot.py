@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -230,20 +229,16 @@ class Shot:
 
     @cached_property
     def _seen(self) -> Float32[ndarray, "height width 3"]:
-        return self._arriving(lambda: self._full)
+        return self._arriving(self._full)
 
     @cached_property
     def _seen_without_glare(self) -> Float32[ndarray, "height width 3"]:
-        return self._arriving(lambda: self._matte)
+        return self._arriving(self._matte)
 
-    def _arriving(self, clean: Callable[[], Float32[ndarray, "height width 3"]]) -> Float32[ndarray, "height width 3"]:
-        """A denoised radiance as it arrives at the lens; all that does not need it is worked out meanwhile."""
-        _ = self._traced  # both threads read it
-        denoising = self._renderer.aside.submit(clean)
-        air, flashes, _, _ = self._air, self._flashes, self._way, self._veil
-        radiance = denoising.result()
-        lit = radiance if flashes is None else radiance + flashes
-        return self._smeared(air.through(lit, self._distance))
+    def _arriving(self, radiance: Float32[ndarray, "height width 3"]) -> Float32[ndarray, "height width 3"]:
+        """The scene's radiance as it arrives at the lens."""
+        lit = radiance if self._flashes is None else radiance + self._flashes
+        return self._smeared(self._air.through(lit, self._distance))
 
     @cached_property
     def _flashes(self) -> Float32[ndarray, "height width 3"] | None:

@@ -63,11 +63,12 @@ def snow_cover(pattern: Pattern, weather: Weather) -> Float[ndarray, "rows colum
     """Share of each spot under snow: wheels wear it off along the tracks, with ragged edges; deep snow has no gaps."""
     if weather.snow_cover <= 0:
         return np.zeros_like(pattern.grain)
-    gone = ploughed(pattern, weather) * (1 - REMAINS * pattern.border)
+    swept = ploughed(pattern, weather)
+    gone = swept * (1 - REMAINS * pattern.border)
     amount = weather.snow_cover * (1 - weather.snow_tracks * pattern.traffic) * (1 - gone)
     broken = 0.13 * pattern.streaks + 0.2 * pattern.blots + 0.05 * pattern.fine + 0.09 * pattern.ragged
     broken = broken * (1 - 0.7 * gone)
-    deep = min(1.0, weather.snow_depth / 0.1) * (1 - pattern.traffic) * (1 - ploughed(pattern, weather))
+    deep = min(1.0, weather.snow_depth / 0.1) * (1 - pattern.traffic) * (1 - swept)
     return step(0.3, 0.7, amount + broken * min(1, 4 * weather.snow_cover) * (1 - 0.8 * deep) + 0.25 * deep)
 
 
@@ -140,6 +141,11 @@ ON_THE_GROUND = ("wetness", "precipitation_deposits", "precipitation")
 """CARLA's numbers that change the tiles."""
 
 
+def ground_of(weather: Weather) -> Weather:
+    """What of a weather lies on the ground: weathers that differ in sun, clouds or fog share it."""
+    return Weather(**weather.snow(), **{name: getattr(weather, name) for name in ON_THE_GROUND})
+
+
 class Tiles:
     """The three tiles on the device, set for one weather at a time."""
 
@@ -155,7 +161,7 @@ class Tiles:
 
     def set_weather(self, weather: Weather) -> None:
         """Lay snow and water of `weather`; nothing is done if they are as they were."""
-        state = Weather(**{**weather.snow(), **{name: getattr(weather, name) for name in ON_THE_GROUND}})
+        state = ground_of(weather)
         if state == self._weather:
             return
         self._weather = state

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial import cKDTree
 
-from scenarios.render.geometry import Mesh, mesh
+from scenarios.render.geometry import Mesh, grid_faces, mesh
 from scenarios.render.junctions import Covered
 from scenarios.render.materials import MaterialTable
 from scenarios.render.roads import RAISED, Lane, strip
@@ -107,9 +107,7 @@ def _grid(
     x, y = (np.linspace(low[i], high[i], counts[i]) for i in range(2))
     xy = np.stack(np.meshgrid(x, y, indexing="ij"), -1).reshape(-1, 2)
     points = np.column_stack([xy, land.height(xy) - sink])
-    index = np.arange(len(xy)).reshape(counts[0], counts[1])
-    a, b, c, d = index[:-1, :-1].ravel(), index[1:, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, 1:].ravel()
-    faces = np.concatenate([np.column_stack([a, b, d]), np.column_stack([a, d, c])])
+    faces = grid_faces(len(x), len(y))
     if hole is not None:
         middle = points[faces].mean(axis=1)[:, :2]
         points[((xy > hole[0]) & (xy < hole[1])).all(axis=1), 2] -= 4.0

@@ -57,7 +57,7 @@ UNEVEN = re.compile(r"= load (?:<\d+ x )?(?:float|double|i32|i64)>?, ptr \S+ ali
 """What Dr.Jit writes for LLVM where numbers lie at an uneven place in memory."""
 
 
-def compiled_again(first: int = 5, last: int = 6) -> tuple[list[int], list[int]]:
+def compiled_again(first: int = 5, last: int = 7) -> tuple[list[int], list[int]]:
     """Sizes of the kernels that frames from `first` on compile, and of those that read from uneven places.
 
     The frames are of other places, noise, weathers, crowds and earlier instants than the four before, and ever larger.
@@ -66,7 +66,7 @@ def compiled_again(first: int = 5, last: int = 6) -> tuple[list[int], list[int]]
 
     def frame(number: int) -> None:
         at = view(60 + number, 48, pose=Pose(30.0 + number / 9, 1.75, 1.5, yaw=number / 7))
-        name = ("low-sun-snow", "rain-night")[number % 2]
+        name = ("low-sun-snow", "low-sun-wet", "rain-night")[number % 3]
         actors = (replace(car(x=42.0 + number / 10), lights=3), car(8, 60.0 + number, -1.75))[: number - 1]
         shot = own.shoot(Instant(number, number * 0.05, preset(name, 0.0), actors), at)
         shot.rgb(), shot.glare(), shot.normals(), shot.visibility()
