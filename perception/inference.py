@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.progress import track
 
-from perception.drive import Drive
 from perception.frame import Frame
 from perception.metrics import Metrics, evaluate_pairs
 from perception.model import LaneDetectionModel, images_from_frames
 from perception.prediction import Prediction
+from perception.shards import FrameSource
 
 
 def predict_frames(model: LaneDetectionModel, frames: Iterable[Frame]) -> Iterator[Prediction]:
@@ -19,7 +19,7 @@ def predict_frames(model: LaneDetectionModel, frames: Iterable[Frame]) -> Iterat
         yield from model.predict(images_from_frames([frame]))
 
 
-def evaluate_model(model: LaneDetectionModel, drives: Sequence[Drive], *, progress: bool = True) -> Metrics:
+def evaluate_model(model: LaneDetectionModel, drives: Sequence[FrameSource], *, progress: bool = True) -> Metrics:
     """Score a model over all frames of several drives, with a progress bar."""
     total = sum(len(drive) for drive in drives)
     frames = (frame for drive in drives for frame in drive)

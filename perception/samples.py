@@ -1,20 +1,22 @@
-"""Training pictures in memory, and how each training step varies them.
+"""Training pictures, and how each training step varies them.
 
-Every picture is decoded once and kept at the model's input size. What a step sees depends on the seed and the step's
-number alone, so a resumed training sees what an undisturbed one would have seen.
+A picture is decoded once and kept at the model's input size (`perception.streaming` has those that do not fit into
+memory). What a step sees depends on the seed and the step's number alone, so a resumed training sees what an
+undisturbed one would have seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Protocol, runtime_checkable
 
 import albumentations as A
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from numpy.random import Generator
 from torch import Tensor
@@ -47,11 +49,6 @@ class Batch:
     targets: Targets
 
 
-def load_samples(frames: Iterable[Frame], config: ModelConfig) -> list[Sample]:
-    """Decode and shrink all frames."""
-    return [to_sample(frame, config) for frame in frames]
-
-
 def to_sample(frame: Frame, config: ModelConfig) -> Sample:
     """A frame at the model's input size, shrunk as the model itself does it."""
     height, width = frame.image.shape[:2]
@@ -66,7 +63,7 @@ def to_sample(frame: Frame, config: ModelConfig) -> Sample:
 
 def make_batch(samples: Sequence[Sample], step: int, size: int, seed: int, config: ModelConfig) -> Batch:
     """The varied pictures of one training step: `size` of them, each picture once per pass over the data."""
-    chosen = [_varied(samples[place], rng) for place, rng in _draw(len(samples), step, size, seed)]
+    chosen = [_varied(samples[place], rng) for place, rng in _draw(samples, step, size, seed)]
     height, width = config.input_height, config.input_width
     targets = [frame_target(sample.boxes, sample.lanes, width, height, config) for sample in chosen]
     images = torch.from_numpy(np.stack([sample.image for sample in chosen]))
@@ -118,14 +115,30 @@ def _moved(
     return Sample(image, tuple(kept), tuple(replace(lane, pixels=lane.pixels * scale + shift) for lane in lanes))
 
 
-def _draw(count: int, step: int, size: int, seed: int) -> list[tuple[int, Generator]]:
+@runtime_checkable
+class Ordered(Protocol):
+    """Samples that want to be taken in an order of their own."""
+
+    def order(self, rng: Generator) -> Int[ndarray, "n"]:
+        """The order of one pass, drawn with `rng`."""
+
+
+def _draw(samples: Sequence[Sample], step: int, size: int, seed: int) -> list[tuple[int, Generator]]:
     """Which samples a step takes, each with its own random numbers."""
     drawn = []
-    for position in range(step * size, (step + 1) * size):
-        turn, place = divmod(position, count)
-        order = np.random.default_rng((seed, turn)).permutation(count)
+    positions = range(step * size, (step + 1) * size)
+    orders = {turn: _order(samples, seed, turn) for turn in {position // len(samples) for position in positions}}
+    for position in positions:
+        turn, place = divmod(position, len(samples))
+        order = orders[turn]
         drawn.append((int(order[place]), np.random.default_rng((seed, turn, place))))
     return drawn
+
+
+def _order(samples: Sequence[Sample], seed: int, turn: int) -> Int[ndarray, "n"]:
+    """The order of pass `turn` over the samples."""
+    rng = np.random.default_rng((seed, turn))
+    return samples.order(rng) if isinstance(samples, Ordered) else rng.permutation(len(samples))
 
 
 def _varied(sample: Sample, rng: Generator) -> Sample:

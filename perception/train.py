@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -22,11 +21,12 @@ from torch.optim.swa_utils import update_bn
 from perception.allocator import keep_memory
 from perception.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from perception.config import ModelConfig
-from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.inference import evaluate_model
 from perception.model import LaneDetectionModel
-from perception.samples import Batch, Sample, load_samples, make_batch
+from perception.samples import Batch, Sample, make_batch
+from perception.shards import FrameSource
+from perception.streaming import gather_samples
 from perception.weights import Card, load_model, read_card, save_model
 
 LOSS_WEIGHTS: Mapping[str, float] = {"objects": 1.0, "boxes": 1.0, "lanes_exist": 2.0, "lanes_position": 0.5}
@@ -81,17 +81,17 @@ class State:
 
 
 def train(
-    drives: Sequence[Drive],
+    drives: Sequence[FrameSource],
     out: Path,
     config: TrainConfig,
     *,
     model_config: ModelConfig | None = None,
     init: Path | None = None,
-    val: Sequence[Drive] = (),
+    val: Sequence[FrameSource] = (),
     resume: bool = False,
     command: str = "",
 ) -> Card:
-    """Train on `drives`, write weights and card to `out`, and return the card.
+    """Train on `drives` (or shards), write weights and card to `out`, and return the card.
 
     With `init`, training begins at those weights, and their configuration holds, instead of at random ones.
 
@@ -110,7 +110,7 @@ def train(
     if resume and checkpoint_path(out).exists():
         state.step = load_checkpoint(checkpoint_path(out), state.modules, state.optimizer, inputs)
     facts: dict[str, object] = {**inputs, "command": command, "versions": _versions()}
-    samples = load_samples(chain.from_iterable(drives), state.model.config)
+    samples = gather_samples(drives, state.model.config)
     losses = run(fabric, state, samples, config, out, inputs)
     settle_statistics(state.averaged, samples, config)
     save_model(state.averaged, out, facts)
@@ -202,11 +202,11 @@ def settle_statistics(model: LaneDetectionModel, samples: Sequence[Sample], conf
 
 
 def describe(
-    drives: Sequence[Drive], val: Sequence[Drive], config: TrainConfig, model_config: ModelConfig
+    drives: Sequence[FrameSource], val: Sequence[FrameSource], config: TrainConfig, model_config: ModelConfig
 ) -> dict[str, object]:
     """Everything that the weights depend on, for the card and to refuse a checkpoint of another training."""
 
-    def data(some: Sequence[Drive]) -> list[dict[str, object]]:
+    def data(some: Sequence[FrameSource]) -> list[dict[str, object]]:
         return [{"drive": drive.path.name, "frames": len(drive), "content_hash": drive.content_hash} for drive in some]
 
     return {
