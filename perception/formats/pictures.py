@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -72,7 +74,7 @@ def decode_picture(data: bytes, where: str) -> Picture:
         raise WhiteoutError(f"{where}: {_too_large()}") from error
     except UnidentifiedImageError as error:
         raise WhiteoutError(f"{where}: this is no picture in a known encoding; restore it.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, EOFError, SyntaxError, ValueError, struct.error, zlib.error) as error:
         raise WhiteoutError(f"{where}: the picture is broken or cut short ({error}); restore it.") from error
     dropped = "alpha channel" if picture.has_transparency_data else ""
     image = np.asarray(picture.convert("RGB"))
