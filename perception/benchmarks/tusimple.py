@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -103,8 +104,8 @@ def score_files(truth: Path, found: Path) -> dict[str, float]:
     return score_tally(tally)
 
 
-def _by_picture(path: Path, needed: Sequence[str]) -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = {}
+def _by_picture(path: Path, needed: Sequence[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(read_text(path).splitlines(), 1):
         try:
             entry = json.loads(row)

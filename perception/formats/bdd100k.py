@@ -134,8 +134,8 @@ def _item(
         facts |= {"timestamp": stamp} if isinstance(stamp, (int, float)) else {}
         for index, label in enumerate(records(entry.get("labels") or [], f"{where}.labels")):
             found = report.attempt(_label, label, f"{where}.labels.{index}", picture, report)
-            for part in found or ():
-                (boxes if isinstance(part, Box) else lanes).append(part)  # type: ignore[arg-type]
+            boxes += [part for part in found or () if isinstance(part, Box)]
+            lanes += [part for part in found or () if isinstance(part, Lane)]
     size = (picture.image.shape[1], picture.image.shape[0])
     lines = with_slots(lanes, size)
     return item(

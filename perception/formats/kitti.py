@@ -98,7 +98,7 @@ def _camera(path: Path, picture: Picture, report: Report) -> Camera:
         matrices[key.strip()] = _floats(values.split(), f"{path}: {key.strip()}")
     if len(matrices.get("P2", [])) != 12:
         raise WhiteoutError(f"{path}: P2 must be 12 numbers; restore the calibration or remove the file.")
-    report.dropped.update({"calibrations of other sensors": sum(key not in ("P2", "R0_rect") for key in matrices)})
+    report.dropped.update("calibrations of other sensors" for key in matrices if key not in ("P2", "R0_rect"))
     projection = np.array(matrices["P2"]).reshape(3, 4)
     intrinsics = projection[:, :3]
     if not np.allclose(intrinsics[2], (0, 0, 1)) or not abs(np.linalg.det(intrinsics)) > 0:
@@ -201,7 +201,8 @@ class KittiWriter:
     def _row(self, box: Box, camera: Camera) -> str:
         truncation = box.truncation if box.truncation is not None else float(box.truncated)
         occlusion = min(VISIBLE, key=lambda level: abs(VISIBLE[level] - box.visible))
-        alpha, solid = "-10", UNKNOWN
+        alpha = "-10"
+        solid: tuple[str, ...] = UNKNOWN
         if box.cuboid is not None and not camera.unknown:
             numbers = _in_camera(box.cuboid, camera)
             alpha = f"{_wrapped(numbers[6] - math.atan2(numbers[3], numbers[5])):.2f}"

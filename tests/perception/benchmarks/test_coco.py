@@ -25,7 +25,7 @@ from tests.perception.test_metrics import random_case
 def files(folder: Path, seed: int, pictures: int = 40) -> tuple[Path, Path]:
     """Boxes of all three sizes, crowds, and detections that are right, off, doubled and false."""
     rng = np.random.default_rng(seed)
-    images = [{"id": 10 * number, "width": 640, "height": 480} for number in range(pictures)]
+    images = [{"id": 10 * number + 10, "width": 640, "height": 480} for number in range(pictures)]
     truths: list[dict[str, object]] = []
     found: list[dict[str, object]] = []
     for image in images:
@@ -85,7 +85,8 @@ def test_our_table_agrees_with_pycocotools_on_our_frames(tmp_path: Path) -> None
     metrics = evaluate([one for one, _ in cases], [answer for _, answer in cases])
     reference = by_pycocotools(*paths)
     assert (metrics.map, metrics.ap50) == (pytest.approx(reference[0]), pytest.approx(reference[1]))
-    assert list(score_tally(tally).values()) == pytest.approx(reference)
+    known = [math.nan if value < 0 else value for value in reference]
+    np.testing.assert_allclose(list(score_tally(tally).values()), known)
 
 
 def test_by_hand(tmp_path: Path) -> None:

@@ -112,15 +112,17 @@ def test_culane_splines_are_natural_and_pass_through_the_points() -> None:
 
 
 def test_culane_on_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for folder, texts in (
-        ("truth", ["100 590 100 300 110 0\n500 590 500 0\n", "700 590 700 0\n", ""]),
-        ("found", ["101 590 101 300 111 0\n900 590 900 0\n", None, "300 590 300 0\n"]),
-    ):
-        for number, text in enumerate(texts):
-            path = tmp_path / folder / f"clip/{number}.lines.txt"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if text is not None:
-                path.write_text(text)
+    lines: dict[str, str] = {
+        "truth/clip/0": "100 590 100 300 110 0\n500 590 500 0\n",
+        "truth/clip/1": "700 590 700 0\n",
+        "truth/clip/2": "",
+        "found/clip/0": "101 590 101 300 111 0\n900 590 900 0\n",
+        "found/clip/2": "300 590 300 0\n",
+    }
+    for name, text in lines.items():
+        path = tmp_path / f"{name}.lines.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
     figures = culane.score_files(tmp_path / "truth", tmp_path / "found")
     assert (figures["tp"], figures["fp"], figures["fn"]) == (1, 2, 2)
     assert figures["F1"] == pytest.approx(1 / 3)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from perception.box import Cuboid
 from perception.camera import Camera
 from perception.drive import Drive, DriveWriter
 from perception.errors import WhiteoutError
@@ -144,7 +145,7 @@ def two_cameras(tmp_path: Path) -> list[Frame]:
     behind[:3, :3] = np.diag([-1.0, -1.0, 1.0]) @ behind[:3, :3]
     back = replace(view, camera_to_world=behind)
     cars = tuple(replace(car(view, away, 1.0, number), visible=0.7) for number, away in ((1, 10.0), (2, 25.0)))
-    other = replace(car(view, 12.0, 0.0, 3), cuboid=replace(cars[0].cuboid, center=(-12.0, 0.0, 0.75)))  # type: ignore[type-var]
+    other = replace(car(view, 12.0, 0.0, 3), cuboid=Cuboid((-12.0, 0.0, 0.75), (4.5, 1.8, 1.5), 0.0))
     base = frame(1)
     facts = [{"nuscenes": {"scene": "scene-0061", "channel": name, "sample": token * 32}} for name, token in CHANNELS]
     frames = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tarfile
 from dataclasses import replace
@@ -21,6 +22,7 @@ from perception.shards import ShardSet, open_source
 from perception.streaming import WINDOW, StreamedSamples, gather_samples
 from perception.train import TrainConfig, train
 from perception.weights import load_model
+from tests.perception.formats import samples
 from tests.perception.scenes import frame
 from tests.perception.test_drive import rich_frame
 
@@ -43,7 +45,26 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     report = convert(tmp_path / "shards", tmp_path / "back", "drive")
     assert (report.written, report.left_out, report.dropped) == (11, [], {})
     first, back = (Drive.open(tmp_path / name) for name in ("drive", "back"))
-    assert first.content_hash == back.content_hash
+    assert first.names == back.names
+    for old, new in zip(first, back, strict=True):
+        np.testing.assert_array_equal(new.image, old.image)
+        assert (new.time, new.meta, set(new.masks)) == (old.time, old.meta, set(old.masks))
+        for kind, mask in old.masks.items():
+            np.testing.assert_array_equal(new.masks[kind], mask)
+        np.testing.assert_array_equal(new.camera.camera_to_world, old.camera.camera_to_world)
+        assert [repr(replace(box, xyxy=(0.0, 0.0, 1.0, 1.0))) for box in new.boxes] == [
+            repr(replace(box, xyxy=(0.0, 0.0, 1.0, 1.0))) for box in old.boxes
+        ]
+        np.testing.assert_allclose([box.xyxy for box in new.boxes], [box.xyxy for box in old.boxes], atol=1e-9)
+        for line, copied in zip(old.lanes, new.lanes, strict=True):
+            np.testing.assert_array_equal(copied.pixels, line.pixels)
+            np.testing.assert_array_equal(copied.metres, line.metres)
+            assert (copied.kind, copied.color, copied.slot, copied.states) == (
+                line.kind,
+                line.color,
+                line.slot,
+                line.states,
+            )
 
 
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
@@ -57,27 +78,27 @@ def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
 def test_any_webdataset_loader_reads_them(tmp_path: Path) -> None:
     found = shards(tmp_path)
     url = str(found.path / "{000000..000005}.tar")
-    samples = list(WebDataset(url, shardshuffle=False).decode("rgb8"))
-    assert len(samples) == 11
-    assert samples[3]["json"]["image"]["file_name"] == "000003.png"
-    np.testing.assert_array_equal(samples[3]["png"], frame(3).image)
+    entries = list(WebDataset(url, shardshuffle=False).decode("rgb8"))
+    assert len(entries) == 11
+    assert entries[3]["json"]["image"]["file_name"] == "000003.png"
+    np.testing.assert_array_equal(entries[3]["png"], frame(3).image)
 
 
 def test_a_pass_takes_each_picture_once_and_few_shards_at_a_time(tmp_path: Path) -> None:
-    samples = StreamedSamples([shards(tmp_path)], CONFIG)
-    orders = [samples.order(np.random.default_rng(seed)) for seed in (0, 0, 1)]
+    streamed = StreamedSamples([shards(tmp_path)], CONFIG)
+    orders = [streamed.order(np.random.default_rng(seed)) for seed in (0, 0, 1)]
     assert sorted(orders[0].tolist()) == list(range(11))
     np.testing.assert_array_equal(orders[0], orders[1])
     assert orders[0].tolist() != orders[2].tolist()
     touched = [place // 2 for place in orders[0]]
     assert len(set(touched[: 2 * WINDOW - 1])) <= WINDOW
     for place in orders[0]:
-        assert samples[int(place)].image.shape == (96, 160, 3)
-        assert len(samples._kept) <= WINDOW
+        assert streamed[int(place)].image.shape == (96, 160, 3)
+        assert len(streamed._kept) <= WINDOW
     in_memory = gather_samples([Drive.open(tmp_path / "drive")], CONFIG)
     for place in (0, 5, 10):
-        np.testing.assert_array_equal(samples[place].image, in_memory[place].image)
-        assert len(samples[place].lanes) == len(in_memory[place].lanes)
+        np.testing.assert_array_equal(streamed[place].image, in_memory[place].image)
+        assert len(streamed[place].lanes) == len(in_memory[place].lanes)
 
 
 def test_training_from_shards_repeats_and_resumes(tmp_path: Path) -> None:
@@ -110,7 +131,7 @@ def test_drives_and_shards_do_not_mix(tmp_path: Path) -> None:
 def test_a_broken_shard_costs_its_rest_alone(tmp_path: Path) -> None:
     found = shards(tmp_path)
     path = found.path / found.shards[2].file
-    path.write_bytes(path.read_bytes()[:90000])
+    path.write_bytes(path.read_bytes()[:40000])
     report = convert(found.path, tmp_path / "back", "drive")
     assert report.written == 9
     assert "000002.tar" in report.left_out[0]
@@ -145,21 +166,13 @@ def test_a_wrong_sample_is_left_out(tmp_path: Path) -> None:
         for member, data in members:
             changed = data.replace(b'"kind":"solid"', b'"kind":7     ') if member.name == "00000001.json" else data
             member.size = len(changed)
-            new.addfile(member, _stream(changed))
+            new.addfile(member, io.BytesIO(changed))
     report = convert(found.path, tmp_path / "back", "drive")
     assert report.written == 2
     assert "sample 00000001.json: lanes.0.kind is wrong" in report.left_out[0]
 
 
-def _stream(data: bytes) -> object:
-    import io
-
-    return io.BytesIO(data)
-
-
 def test_jpeg_stays_jpeg(tmp_path: Path) -> None:
-    from tests.perception.formats import samples
-
     data = samples.picture(tmp_path / "photos/a.jpg")
     convert(tmp_path / "photos", tmp_path / "shards", "webdataset")
     found = ShardSet.open(tmp_path / "shards")
