@@ -71,7 +71,7 @@ def _overlap(line: Bool[ndarray, "height width"], other: Bool[ndarray, "height w
     return float(np.count_nonzero(line & other) / union) if union else 0.0
 
 
-def score_files(truth: Path, found: Path) -> dict[str, float]:
+def score_files(truth: Path, found: Path) -> dict[str, float | int]:
     """Figures of a folder of lines files against one of CULane's; each labelled picture counts, answered or not."""
     labels = sorted(truth.rglob(f"*{ENDING}"))
     if not labels:
@@ -113,7 +113,7 @@ class Tally:
         self.counts = self.counts + counts
 
 
-def score_tally(tally: Tally) -> dict[str, float]:
+def score_tally(tally: Tally) -> dict[str, float | int]:
     """CULane's figures; F1 is 0 where nothing was found, NaN where there was nothing to find and nothing predicted."""
     counts = tally.counts
     f1 = counts.f1 if counts.tp + counts.fp + counts.fn else math.nan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ class Benchmark:
         figures: the figures of such a tally.
     """
 
-    files: Callable[[Path, Path], dict[str, float]]
+    files: Callable[[Path, Path], Mapping[str, float | int]]
     tally: Callable[[], Any]
-    figures: Callable[[Any], dict[str, float]]
+    figures: Callable[[Any], Mapping[str, float | int]]
 
 
 BENCHMARKS = {
@@ -39,14 +39,14 @@ BENCHMARKS = {
 }
 
 
-def score_predictions(name: str, truth: Path, found: Path) -> dict[str, float | None]:
+def score_predictions(name: str, truth: Path, found: Path) -> dict[str, float | int | None]:
     """Figures of predictions on disk; None where there is nothing to speak of."""
     if not truth.exists():
         raise WhiteoutError(f"{truth}: there is no such file or folder; check the path.")
     return _known(BENCHMARKS[name].files(truth, found))
 
 
-def score_model(name: str, model: LaneDetectionModel, sources: Sequence[FrameSource]) -> dict[str, float | None]:
+def score_model(name: str, model: LaneDetectionModel, sources: Sequence[FrameSource]) -> dict[str, float | int | None]:
     """Figures of a model on drives or shards."""
     benchmark = BENCHMARKS[name]
     tally = benchmark.tally()
@@ -57,5 +57,5 @@ def score_model(name: str, model: LaneDetectionModel, sources: Sequence[FrameSou
     return _known(benchmark.figures(tally))
 
 
-def _known(figures: dict[str, float]) -> dict[str, float | None]:
+def _known(figures: Mapping[str, float | int]) -> dict[str, float | int | None]:
     return {name: None if math.isnan(value) else value for name, value in figures.items()}

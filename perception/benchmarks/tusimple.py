@@ -50,7 +50,7 @@ def score_picture(
     found: Sequence[Sequence[float | int]],
     truth: Sequence[Sequence[float | int]],
     rows: Sequence[float | int],
-    run_time: float = 0.0,
+    run_time: float | int = 0.0,
 ) -> tuple[float, float, float]:
     """Accuracy, false and missed share of one picture; lines are places in `rows` [px], negative where absent."""
     if run_time > SLOWEST or len(truth) + EXTRA < len(found):

@@ -204,7 +204,7 @@ def _lines(label: Record, category: str, attributes: Record, where: str, report:
 def _points(poly: Record, where: str, report: Report) -> list[tuple[float, float]]:
     """The points of a line, its Bezier curves sampled."""
     vertices, types = poly.get("vertices"), str(poly.get("types") or "")
-    if not isinstance(vertices, list) or not all(isinstance(v, list) and len(v) == 2 for v in vertices):
+    if not isinstance(vertices, list) or not all(_is_point(vertex) for vertex in vertices):
         raise WhiteoutError(f"{where}.vertices is no list of x and y; correct or remove this line.")
     types = types or "L" * len(vertices)
     if len(types) != len(vertices) or not re.fullmatch("(L(CCL|L)*)?", types):
@@ -219,9 +219,14 @@ def _points(poly: Record, where: str, report: Report) -> list[tuple[float, float
             points += _curve(np.array(vertices[index - 1 : index + 3], dtype=np.float64))
             index += 2
         else:
-            points.append((vertices[index][0], vertices[index][1]))
+            points.append((float(vertices[index][0]), float(vertices[index][1])))
             index += 1
     return points
+
+
+def _is_point(vertex: object) -> bool:
+    """Whether this is a list of two numbers."""
+    return isinstance(vertex, list) and len(vertex) == 2 and all(isinstance(value, (int, float)) for value in vertex)
 
 
 def _curve(control: np.ndarray) -> list[tuple[float, float]]:

@@ -61,7 +61,7 @@ def with_slots(lanes: Sequence[Lane], size: tuple[int, int]) -> tuple[Lane, ...]
 
     This is a reading of the picture, right for a camera that looks along a lane; the source does not tell.
     """
-    places = [_foot(lane.pixels, size[1]) for lane in lanes]
+    places = [_foot(lane.pixels, float(size[1])) for lane in lanes]
     left = sorted((place for place in places if place < size[0] / 2), reverse=True)
     right = sorted(place for place in places if place >= size[0] / 2)
     slots = [-left.index(place) - 1 if place < size[0] / 2 else right.index(place) + 1 for place in places]
