@@ -50,7 +50,7 @@ def score_picture(
     found: Sequence[Sequence[float | int]],
     truth: Sequence[Sequence[float | int]],
     rows: Sequence[float | int],
-    run_time: float | int = 0.0,
+    run_time: float = 0.0,
 ) -> tuple[float, float, float]:
     """Accuracy, false and missed share of one picture; lines are places in `rows` [px], negative where absent."""
     if run_time > SLOWEST or len(truth) + EXTRA < len(found):
@@ -100,7 +100,7 @@ def score_files(truth: Path, found: Path) -> dict[str, float]:
         for path, lanes in ((truth, label["lanes"]), (found, answer["lanes"])):
             if any(len(line) != len(rows) for line in lanes):
                 raise WhiteoutError(f"{path}: {name}: a line needs a place for each of {len(rows)} rows; correct it.")
-        tally.take(score_picture(answer["lanes"], label["lanes"], rows, answer["run_time"]))
+        tally.take(score_picture(answer["lanes"], label["lanes"], rows, float(answer["run_time"])))
     return score_tally(tally)
 
 

@@ -56,7 +56,7 @@ def test_tusimple_allows_more_for_slanted_lines_and_no_slow_ones() -> None:
     slanted = [float(row) for row in ROWS]
     assert tusimple.score_picture([moved(slanted, 28.2)], [slanted], ROWS) == (1, 0, 0)
     assert tusimple.score_picture([moved(slanted, 28.4)], [slanted], ROWS) == (0, 1, 1)
-    assert tusimple.score_picture([slanted], [slanted], ROWS, run_time=201) == (0, 0, 1)
+    assert tusimple.score_picture([slanted], [slanted], ROWS, run_time=201.0) == (0, 0, 1)
 
 
 def tusimple_files(folder: Path) -> tuple[Path, Path]:
