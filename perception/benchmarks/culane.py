@@ -30,7 +30,8 @@ from perception.prediction import Prediction
 PIECES = 50
 """Straight pieces that a spline is drawn with between two points."""
 
-Line = Float[ndarray, "n 2"]
+Line = Float[ndarray, "_ 2"]
+"""Points of a line; `_`, as lines of one picture differ in their number."""
 
 
 def score_picture(found: Sequence[Line], truth: Sequence[Line]) -> Counts:

@@ -45,7 +45,7 @@ PAINT: Mapping[tuple[str, str], tuple[str, str]] = {
 }
 """OpenDRIVE's type and colour of each category and style; it has no name for two dashed lines side by side."""
 
-NAMES: Mapping[tuple[str, str], tuple[str, str]] = {ours: theirs for theirs, ours in reversed(PAINT.items())}
+NAMES: Mapping[tuple[str, str], tuple[str, str]] = {ours: theirs for theirs, ours in reversed(list(PAINT.items()))}
 
 OCCLUDED = 0.6
 """Visible share that stands for an occluded object."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def item(
     camera: Camera | None = None,
     fov: float | None = None,
     time: float = 0.0,
-    facts: dict[str, object] | None = None,
+    facts: Mapping[str, object] | None = None,
 ) -> Item:
     """An item from a source's picture `file` and labels; without a camera a guess stands in."""
     height, width = picture.image.shape[:2]

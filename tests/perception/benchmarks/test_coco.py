@@ -84,7 +84,8 @@ def test_our_table_agrees_with_pycocotools_on_our_frames(tmp_path: Path) -> None
     paths = write_json(tmp_path / "truth.json", truth), write_json(tmp_path / "found.json", found)
     metrics = evaluate([one for one, _ in cases], [answer for _, answer in cases])
     reference = by_pycocotools(*paths)
-    assert (metrics.map, metrics.ap50) == (pytest.approx(reference[0]), pytest.approx(reference[1]))
+    assert metrics.map == pytest.approx(reference[0])
+    assert metrics.ap50 == pytest.approx(reference[1])
     known = [math.nan if value < 0 else value for value in reference]
     np.testing.assert_allclose(list(score_tally(tally).values()), known)
 
