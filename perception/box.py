@@ -39,6 +39,7 @@ class Box:
             [px, exact, not rounded]; None where the source does not tell.
         truncation: share of the silhouette's area that lies outside the picture, 0 to 1; None where the source does
             not tell.
+        crowd: whether this is a region of several objects, as COCO's `iscrowd`; it counts neither way.
     """
 
     label: str
@@ -50,6 +51,7 @@ class Box:
     cuboid: Cuboid | None = None
     amodal: tuple[float, float, float, float] | None = None
     truncation: float | None = None
+    crowd: bool = False
 
     @property
     def height(self) -> float:

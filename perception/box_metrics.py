@@ -142,6 +142,11 @@ class CocoTally:
             entry = _entry(number, detection.label, detection.xyxy)
             self._found.append({**entry, "score": detection.score})
 
+    def as_coco(self) -> tuple[dict[str, object], list[dict[str, object]]]:
+        """What was taken in, as COCO's annotation file and result file would have it."""
+        categories = [{"id": index + 1, "name": name} for index, name in enumerate(CLASSES)]
+        return {"images": self._images, "annotations": self._truths, "categories": categories}, self._found
+
     def result(self) -> CocoResult:
         """COCO's figures over all pictures taken in."""
         blank = dict.fromkeys(CLASSES, float("nan"))
@@ -151,10 +156,10 @@ class CocoTally:
             counted = {truth["category_id"] for truth in self._truths if truth["iscrowd"] == 0}
             nothing = {name: 0.0 if i + 1 in counted else float("nan") for i, name in enumerate(CLASSES)}
             return CocoResult(nothing, nothing)
-        categories = [{"id": index + 1, "name": name} for index, name in enumerate(CLASSES)]
+        content, found = self.as_coco()
         with contextlib.redirect_stdout(io.StringIO()):
-            truth = COCO({"images": self._images, "annotations": self._truths, "categories": categories})
-            evaluation = COCOeval_faster(truth, truth.loadRes(self._found), iouType="bbox", print_function=str)
+            truth = COCO(content)
+            evaluation = COCOeval_faster(truth, truth.loadRes(found), iouType="bbox", print_function=str)
             evaluation.evaluate()
             evaluation.accumulate()
         precision = np.asarray(evaluation.eval["precision"])[:, :, :, 0, -1]

@@ -16,6 +16,12 @@ from perception.rolling_shutter import RollingShutter
 ROLLS = 6
 """Steps to find the row that draws a point; each makes the error a tenth or less."""
 
+GUESSED_FOV = 60.0
+"""Horizontal field of view of a camera that nothing is known of [deg]."""
+
+FORWARD = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+"""Camera-to-world rotation of a level camera that looks along world x."""
+
 
 @dataclass(frozen=True, eq=False)
 class Camera:
@@ -33,6 +39,8 @@ class Camera:
         lens: "pinhole", "brown_conrady" or "fisheye".
         distortion: coefficients of the lens in OpenCV's order: none, k1 k2 p1 p2 k3, or k1 k2 k3 k4.
         shutter: how the camera moves while its rows are read; None: all are read at once.
+        unknown: which of "intrinsics" and "pose" the source does not tell; what stands here instead is a guess
+            (`Camera.guess`), and nothing in metres follows from it.
     """
 
     width: int
@@ -42,6 +50,7 @@ class Camera:
     lens: str = "pinhole"
     distortion: tuple[float, ...] = ()
     shutter: RollingShutter | None = None
+    unknown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.lens not in COEFFICIENTS:
@@ -75,6 +84,17 @@ class Camera:
         focal = width / (2 * edge)
         intrinsics = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], dtype=np.float64)
         return cls(width, height, intrinsics, np.asarray(camera_to_world, dtype=np.float64), lens, distortion)
+
+    @classmethod
+    def guess(cls, width: int, height: int, fov: float | None = None) -> Camera:
+        """A stand-in where the source has no camera: level, at the world's origin, looking along x.
+
+        With a horizontal field of view `fov` [deg] only the pose is a guess.
+        """
+        pose = np.eye(4)
+        pose[:3, :3] = FORWARD
+        camera = cls.from_fov(width, height, fov or GUESSED_FOV, pose)
+        return replace(camera, unknown=("pose",) if fov else ("intrinsics", "pose"))
 
     @property
     def position(self) -> Float[ndarray, "3"]:

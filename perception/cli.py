@@ -1,4 +1,4 @@
-"""`whiteout pretrain`, `train`, `evaluate` and `find`."""
+"""`whiteout pretrain`, `train`, `evaluate`, `find` and `convert`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,28 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perception.errors import WhiteoutError
+
 if TYPE_CHECKING:
     from perception.config import ModelConfig
-    from perception.drive import Drive
     from perception.pretraining.fit import FitConfig
+    from perception.shards import FrameSource
     from perception.train import TrainConfig
     from perception.weights import Card
+
+FORMAT_NAMES = ("drive", "coco", "tusimple", "culane", "kitti", "bdd100k", "nuscenes", "images", "webdataset")
+"""The keys of `perception.formats.table.FORMATS`, known without importing it."""
+
+LISTED = 20
+"""Sentences on what was left out that are printed."""
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add this package's subcommands."""
     train = commands.add_parser("train", help="fit a model to drives", description="Fit a model to drives.")
-    train.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames")
+    train.add_argument(
+        "drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames (drive or shards)"
+    )
     train.add_argument("--out", type=Path, metavar="W.safetensors", help="weights to write, card beside")
     train.add_argument(
         "--overfit", type=_positive, metavar="N", help="only check that N pictures can be learned by heart (try 4)"
@@ -63,8 +73,19 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--log", type=Path, metavar="DIR", help="write curves for TensorBoard here")
     train.set_defaults(run=run_train)
     score = commands.add_parser("evaluate", help="score a model on drives", description="Score a model on drives.")
-    score.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames")
+    score.add_argument(
+        "drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames (drive or shards)"
+    )
     score.add_argument("--model", default="reference", help="weights (.safetensors) or 'reference' (the default)")
+    score.add_argument(
+        "--metric", choices=("coco", "tusimple", "culane"), help="the benchmark's own figures instead of ours"
+    )
+    score.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="score this file or folder in the benchmark's format, without a model; DRIVE is then the label file",
+    )
     score.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     score.add_argument(
         "--camera-height", type=_above_zero, default=1.45, metavar="M", help="above the road (default %(default)s m)"
@@ -73,6 +94,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     score.set_defaults(run=run_evaluate)
     _add_pretrain(commands)
     _add_find(commands)
+    _add_convert(commands)
 
 
 def _add_pretrain(commands: argparse._SubParsersAction) -> None:
@@ -113,6 +135,22 @@ def _add_find(commands: argparse._SubParsersAction) -> None:
     found.add_argument("--sheet", type=Path, metavar="FILE.png", help="write the pictures found on one sheet too")
     found.add_argument("--threads", type=_positive, default=None, help="processor threads (default: all cores)")
     found.set_defaults(run=run_find)
+
+
+def _add_convert(commands: argparse._SubParsersAction) -> None:
+    convert = commands.add_parser(
+        "convert", help="read and write other formats", description="Turn labelled pictures of one format into another."
+    )
+    convert.add_argument("source", type=Path, metavar="SOURCE", help="folder or label file")
+    convert.add_argument("--from", dest="source_format", choices=FORMAT_NAMES, help="its format (default: recognised)")
+    convert.add_argument("--to", choices=FORMAT_NAMES, default="drive", help="format to write (default %(default)s)")
+    convert.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder to write")
+    convert.add_argument(
+        "--fov", type=_field_of_view, metavar="DEG", help="horizontal field of view, where the source has no camera"
+    )
+    convert.add_argument("--shard-size", type=_positive, default=500, metavar="N", help="frames per webdataset shard")
+    convert.add_argument("--json", type=Path, metavar="FILE", help="write what was left out and dropped here too")
+    convert.set_defaults(run=run_convert)
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -241,10 +279,17 @@ def run_evaluate(args: argparse.Namespace) -> int:
     from perception.inference import evaluate_model
     from perception.weights import load_model, replace_file
 
+    if args.predictions:
+        return _score_predictions(args)
     _use_threads(args.threads)
     drives = _open(args.drives)
     model = load_model(args.model)
-    figures = evaluate_model(model, drives, camera_height=args.camera_height).to_dict()
+    if args.metric:
+        from perception.benchmarks.table import score_model
+
+        figures: dict[str, object] = {**score_model(args.metric, model, drives)}
+    else:
+        figures = evaluate_model(model, drives, camera_height=args.camera_height).to_dict()
     _show(figures)
     if args.json:
         data = {"model": args.model, "weights_hash": model.weights_hash()}
@@ -254,10 +299,44 @@ def run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _open(paths: list[Path]) -> list[Drive]:
-    from perception.drive import Drive
+def _score_predictions(args: argparse.Namespace) -> int:
+    """Score predictions on disk by a benchmark's rules."""
+    from perception.benchmarks.table import score_predictions
+    from perception.weights import replace_file
 
-    return [Drive.open(path) for path in paths]
+    if args.metric is None or len(args.drives) != 1:
+        raise WhiteoutError("--predictions needs --metric, and one label file or folder to score them against.")
+    figures = score_predictions(args.metric, args.drives[0], args.predictions)
+    _show({**figures})
+    if args.json:
+        data = {"truth": str(args.drives[0]), "predictions": str(args.predictions), "metrics": figures}
+        replace_file(args.json, json.dumps(data, indent=2, allow_nan=False).encode() + b"\n")
+    return 0
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    """Handle `whiteout convert`."""
+    from perception.formats.convert import convert
+    from perception.formats.item import Options
+
+    options = Options(fov=args.fov, shard_size=args.shard_size)
+    report = convert(args.source, args.out, args.to, args.source_format, options)
+    print(f"{args.out}: {report.written} pictures written as {args.to}")
+    for kind, count in sorted(report.dropped.items()):
+        print(f"dropped: {count} {kind}")
+    for sentence in report.left_out[:LISTED]:
+        print(f"left out: {sentence}")
+    if len(report.left_out) > LISTED:
+        print(f"left out: {len(report.left_out) - LISTED} more; --json FILE lists them all")
+    if args.json:
+        args.json.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _open(paths: list[Path]) -> list[FrameSource]:
+    from perception.shards import open_source
+
+    return [open_source(path) for path in paths]
 
 
 def _command() -> str:
@@ -305,6 +384,13 @@ def _above_zero(text: str) -> float:
     number = float(text)
     if not (math.isfinite(number) and number > 0):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
+def _field_of_view(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 180:
+        raise argparse.ArgumentTypeError(f"{text} is not an angle between 0 and 180 degrees")
     return number
 
 

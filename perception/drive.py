@@ -123,6 +123,10 @@ class Drive:
             meta=image.meta,
         )
 
+    def picture(self, index: int) -> Path:
+        """Where the picture of a frame is."""
+        return self.path / "images" / self._images[index].file_name
+
     @property
     def names(self) -> list[str]:
         """Names of the frames, in order."""

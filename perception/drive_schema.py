@@ -7,6 +7,7 @@ finite; where a value may be unknown (NaN in memory) the file says null.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -90,6 +91,7 @@ class CocoAnnotation(Record):
     cuboid: CuboidRecord | None = None
     amodal: Annotated[Quadruple, AfterValidator(_ordered)] | None = None
     truncation: Annotated[float, Field(ge=0, le=1)] | None = None
+    crowd: Annotated[bool, Field(exclude_if=operator.not_)] = False
 
     @classmethod
     def from_box(cls, box: Box, number: int, image: CocoImage) -> CocoAnnotation:
@@ -110,6 +112,7 @@ class CocoAnnotation(Record):
             cuboid=None if solid is None else CuboidRecord(center=solid.center, size=solid.size, yaw=solid.yaw),
             amodal=box.amodal,
             truncation=box.truncation,
+            crowd=box.crowd,
         )
 
     def to_box(self, label: str) -> Box:
@@ -126,6 +129,7 @@ class CocoAnnotation(Record):
             cuboid=None if solid is None else Cuboid(solid.center, solid.size, solid.yaw),
             amodal=self.amodal,
             truncation=self.truncation,
+            crowd=self.crowd,
         )
 
 
@@ -202,6 +206,7 @@ class CameraRecord(Record):
     lens: Literal["pinhole", "brown_conrady", "fisheye"] = "pinhole"
     distortion: tuple[float, ...] = ()
     shutter: RollingShutter | None = None
+    unknown: Annotated[tuple[Literal["intrinsics", "pose"], ...], Field(exclude_if=operator.not_)] = ()
 
     @model_validator(mode="after")
     def _check_lens(self) -> CameraRecord:
@@ -223,6 +228,7 @@ class CameraRecord(Record):
                 "lens": camera.lens,
                 "distortion": camera.distortion,
                 "shutter": camera.shutter,
+                "unknown": camera.unknown,
             }
         )
 
@@ -236,6 +242,7 @@ class CameraRecord(Record):
             self.lens,
             self.distortion,
             self.shutter,
+            self.unknown,
         )
 
 

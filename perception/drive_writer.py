@@ -93,7 +93,7 @@ class DriveWriter:
         self._check(frame)
         number = len(self._images) + 1
         try:
-            labels = _records(frame, number, first=len(self._annotations) + 1)
+            labels = label_records(frame, number, first=len(self._annotations) + 1)
             self._write(f"images/{frame.name}.png", encode_png(frame.image))
             for kind in sorted(frame.masks):
                 self._write(f"masks/{kind}/{frame.name}.png", encode_png(frame.masks[kind]))
@@ -187,7 +187,7 @@ def _fault(frame: Frame, *, taken: bool) -> str:
     return next((sentence for sentence, wrong in faults.items() if wrong), "")
 
 
-def _records(
+def label_records(
     frame: Frame, number: int, first: int
 ) -> tuple[CocoImage, list[CocoAnnotation], list[LaneRecord], CameraRecord]:
     """A frame's labels as they go into the JSON files; picture `number`, annotations counted from `first`."""

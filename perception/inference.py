@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.progress import track
 
-from perception.drive import Drive
 from perception.frame import Frame
 from perception.ground import CAMERA_HEIGHT, on_road
 from perception.metrics import Metrics, evaluate_pairs
 from perception.model import LaneDetectionModel, images_from_frames
 from perception.prediction import Prediction
+from perception.shards import FrameSource
 
 
 def predict_frames(
@@ -28,7 +28,7 @@ def predict_frames(
 
 def evaluate_model(
     model: LaneDetectionModel,
-    drives: Sequence[Drive],
+    drives: Sequence[FrameSource],
     *,
     progress: bool = True,
     camera_height: float = CAMERA_HEIGHT,

@@ -21,12 +21,12 @@ LEAST_WIDTH = 4 / 384
 def is_scored(box: Box, picture_height: int) -> bool:
     """Whether a model must find `box` in a picture of `picture_height` [px].
 
-    A box that is mostly hidden or tiny is neither asked for nor held against a model that finds it: training gives
-    its region no weight, and metrics treat it as COCO's crowd regions (matches to it are ignored).
+    A box that is mostly hidden, tiny or a crowd is neither asked for nor held against a model that finds it: training
+    gives its region no weight, and metrics treat it as COCO's crowd regions (matches to it are ignored).
     """
     width = box.xyxy[2] - box.xyxy[0]
     large = box.height >= LEAST_HEIGHT * picture_height and width >= LEAST_WIDTH * picture_height
-    return large and box.visible >= LEAST_VISIBLE
+    return large and box.visible >= LEAST_VISIBLE and not box.crowd
 
 
 LEAST_LANE_LENGTH = 40 / 384

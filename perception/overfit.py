@@ -13,13 +13,13 @@ from lightning_fabric import Fabric
 from torch.optim.swa_utils import update_bn
 
 from perception.config import ModelConfig
-from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.frame import Frame
 from perception.labels import is_scored, is_scored_lane
 from perception.metrics import Metrics, evaluate
 from perception.model import images_from_frames
-from perception.samples import batch_of, load_samples
+from perception.samples import batch_of, to_sample
+from perception.shards import FrameSource
 from perception.train import TrainConfig, pick_accelerator, pick_precision, start, take_step
 from perception.training_log import TrainingLog
 
@@ -74,7 +74,7 @@ class Overfit:
         return [f"{'ok' if well else 'NOT OK'}: {sentence}" for well, sentence in facts]
 
 
-def overfit(drives: Sequence[Drive], count: int, config: TrainConfig, model_config: ModelConfig) -> Overfit:
+def overfit(drives: Sequence[FrameSource], count: int, config: TrainConfig, model_config: ModelConfig) -> Overfit:
     """Learn the first `count` pictures that show an object and a lane line, without variation, and ask for them."""
     frames = list(islice(filter(_shows_both, chain.from_iterable(drives)), count))
     if not frames:
@@ -83,7 +83,7 @@ def overfit(drives: Sequence[Drive], count: int, config: TrainConfig, model_conf
     fabric = Fabric(accelerator=accelerator, devices=1, precision=pick_precision(config.precision, accelerator))
     fabric.launch()
     state = start(config, model_config, device=fabric.device)
-    batch = batch_of(load_samples(frames, model_config), model_config).to(fabric.device)
+    batch = batch_of([to_sample(frame, model_config) for frame in frames], model_config).to(fabric.device)
     totals: list[float] = []
     with TrainingLog(0, config.steps) as log:
         for step in range(config.steps):

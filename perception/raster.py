@@ -41,10 +41,15 @@ def read_raster(path: Path) -> ndarray:
         raise WhiteoutError(
             f"{path}: cannot be read ({error.strerror}); restore it or render the drive anew."
         ) from error
-    whole = path.suffix != ".png" or bytes(data[-8:]) == PNG_END
-    raster = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if whole and data.size else None
+    return decode_raster(bytes(data), str(path))
+
+
+def decode_raster(data: bytes, where: str) -> ndarray:
+    """The picture (RGB) or mask in the file's bytes; `where` names the file, whose ending says how it is encoded."""
+    whole = not where.endswith(".png") or data[-8:] == PNG_END
+    raster = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if whole and data else None
     if raster is None:
-        raise WhiteoutError(f"{path}: the picture is broken or cut short; restore it or render the drive anew.")
+        raise WhiteoutError(f"{where}: the picture is broken or cut short; restore it or render the drive anew.")
     if raster.ndim == 3:
         raster = cv2.cvtColor(raster, cv2.COLOR_BGRA2RGB if raster.shape[2] == 4 else cv2.COLOR_BGR2RGB)
     return np.asarray(raster)

@@ -1,20 +1,22 @@
-"""Training pictures in memory, and how each training step varies them.
+"""Training pictures, and how each training step varies them.
 
-Every picture is decoded once and kept at the model's input size. What a step sees depends on the seed and the step's
-number alone, so a resumed training sees what an undisturbed one would have seen.
+A picture is decoded once and kept at the model's input size (`perception.streaming` has those that do not fit into
+memory). What a step sees depends on the seed and the step's number alone, so a resumed training sees what an
+undisturbed one would have seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Protocol, runtime_checkable
 
 import albumentations as A
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from numpy.random import Generator
 from torch import Tensor
@@ -66,11 +68,6 @@ class Batch:
         return Batch(self.pixels.to(device), self.targets.to(device))
 
 
-def load_samples(frames: Iterable[Frame], config: ModelConfig) -> list[Sample]:
-    """Decode and shrink all frames."""
-    return [to_sample(frame, config) for frame in frames]
-
-
 def to_sample(frame: Frame, config: ModelConfig) -> Sample:
     """A frame at the model's input size, shrunk as the model itself does it."""
     height, width = frame.image.shape[:2]
@@ -103,7 +100,7 @@ def make_batch(
     Of several processes that share a step, each takes its `part`: its number, and how many there are.
     """
     rank, world = part
-    drawn = draw(len(samples), step, size, seed)[rank::world]
+    drawn = draw(samples, step, size, seed)[rank::world]
     return batch_of([_varied(samples[place], rng) for place, rng in drawn], config)
 
 
@@ -165,14 +162,30 @@ def _moved(sample: Sample, scale: Float[ndarray, "2"], shift: Float[ndarray, "2"
     return Sample(sample.image, tuple(kept), lanes, tuple(hidden))
 
 
-def draw(count: int, step: int, size: int, seed: int) -> list[tuple[int, Generator]]:
+@runtime_checkable
+class Ordered(Protocol):
+    """Samples that want to be taken in an order of their own."""
+
+    def order(self, rng: Generator) -> Int[ndarray, "n"]:
+        """The order of one pass, drawn with `rng`."""
+
+
+def draw(samples: Sized, step: int, size: int, seed: int) -> list[tuple[int, Generator]]:
     """Which samples a step takes, each with its own random numbers."""
     drawn = []
-    for position in range(step * size, (step + 1) * size):
-        turn, place = divmod(position, count)
-        order = np.random.default_rng((seed, turn)).permutation(count)
+    positions = range(step * size, (step + 1) * size)
+    orders = {turn: _order(samples, seed, turn) for turn in {position // len(samples) for position in positions}}
+    for position in positions:
+        turn, place = divmod(position, len(samples))
+        order = orders[turn]
         drawn.append((int(order[place]), np.random.default_rng((seed, turn, place))))
     return drawn
+
+
+def _order(samples: Sized, seed: int, turn: int) -> Int[ndarray, "n"]:
+    """The order of pass `turn` over the samples."""
+    rng = np.random.default_rng((seed, turn))
+    return samples.order(rng) if isinstance(samples, Ordered) else rng.permutation(len(samples))
 
 
 def view(sample: Sample, rng: Generator) -> Sample:

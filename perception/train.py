@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -26,7 +25,6 @@ from perception.calibration import fit_temperature
 from perception.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from perception.config import ModelConfig
 from perception.distillation import DISTILLATION_WEIGHTS, Distillation
-from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.inference import evaluate_model
 from perception.loader import Loader, usual_workers
@@ -34,7 +32,9 @@ from perception.metrics import confidences
 from perception.model import LaneDetectionModel
 from perception.optimise import move, seed_of, set_rate, weight_groups
 from perception.pretraining.backbone_file import load_backbone
-from perception.samples import Batch, load_samples
+from perception.samples import Batch
+from perception.shards import FrameSource
+from perception.streaming import gather_samples
 from perception.training_log import TrainingLog
 from perception.weights import Card, load_model, read_card, save_model
 
@@ -89,14 +89,14 @@ class TrainConfig:
 class Job:
     """One training; see `train`."""
 
-    drives: Sequence[Drive]
+    drives: Sequence[FrameSource]
     out: Path
     config: TrainConfig
     model_config: ModelConfig
     init: Path | None
     backbone_weights: Path | None
     teacher: Path | None
-    val: Sequence[Drive]
+    val: Sequence[FrameSource]
     resume: bool
     command: str
     workers: int
@@ -147,7 +147,7 @@ class State:
 
 
 def train(
-    drives: Sequence[Drive],
+    drives: Sequence[FrameSource],
     out: Path,
     config: TrainConfig,
     *,
@@ -155,13 +155,13 @@ def train(
     init: Path | None = None,
     backbone_weights: Path | None = None,
     teacher: Path | None = None,
-    val: Sequence[Drive] = (),
+    val: Sequence[FrameSource] = (),
     resume: bool = False,
     command: str = "",
     workers: int | None = None,
     log: Path | None = None,
 ) -> Card:
-    """Train on `drives`, write weights and card to `out`, and return the card.
+    """Train on `drives` (or shards), write weights and card to `out`, and return the card.
 
     With `init`, training begins at those weights, and their configuration holds, instead of at random ones; with
     `backbone_weights`, only the backbone begins at those of a pre-training or another model. With `teacher`, the model
@@ -214,7 +214,7 @@ def train_on(fabric: Fabric, job: Job) -> Card | None:
     if job.resume and checkpoint_path(job.out).exists():
         saved = load_checkpoint(checkpoint_path(job.out), state.modules, state.optimizer, inputs)
         state.progress = Progress(**saved)
-    samples = load_samples(chain.from_iterable(job.drives), state.model.config)
+    samples = gather_samples(job.drives, state.model.config)
     part = (fabric.global_rank, fabric.world_size)
     loader = Loader(samples, job.config.batch, job.config.seed, state.model.config, job.workers, part)
     take_steps(fabric, state, loader, job, inputs)
@@ -365,7 +365,7 @@ def settle_statistics(model: LaneDetectionModel, loader: Loader, config: TrainCo
 def describe(job: Job, model_config: ModelConfig, fabric: Fabric) -> dict[str, object]:
     """Everything that the weights depend on, for the card and to refuse a checkpoint of another training."""
 
-    def data(some: Sequence[Drive]) -> list[dict[str, object]]:
+    def data(some: Sequence[FrameSource]) -> list[dict[str, object]]:
         return [{"drive": drive.path.name, "frames": len(drive), "content_hash": drive.content_hash} for drive in some]
 
     accelerator = fabric.device.type

@@ -82,7 +82,7 @@ def load_pairs(drives: Sequence[Drive], config: ClipConfig) -> list[Pair]:
 def described_batch(pairs: Sequence[Pair], step: int, model: Clip, config: FitConfig) -> tuple[Tensor, Tensor]:
     """A step's pictures, mirrored by chance, which changes no word, and a new sentence for each."""
     images, texts = [], []
-    for place, rng in draw(len(pairs), step, config.batch, config.seed):
+    for place, rng in draw(pairs, step, config.batch, config.seed):
         pair = pairs[place]
         images.append(pair.image[:, ::-1] if rng.random() < 0.5 else pair.image)
         texts.append(describe(pair.scene, rng))

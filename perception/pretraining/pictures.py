@@ -55,7 +55,7 @@ def describe_pictures(folders: Sequence[Path]) -> list[dict[str, object]]:
 
 def picture_batch(samples: Sequence[Sample], step: int, size: int, seed: int) -> Float[Tensor, "batch 3 height width"]:
     """The pictures of one step, mirrored and cropped by chance, normalised as backbones take them."""
-    return normalised([view(samples[place], rng).image for place, rng in draw(len(samples), step, size, seed)])
+    return normalised([view(samples[place], rng).image for place, rng in draw(samples, step, size, seed)])
 
 
 def normalised(images: Sequence[np.ndarray]) -> Float[Tensor, "batch 3 height width"]:
