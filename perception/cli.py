@@ -1,4 +1,4 @@
-"""`whiteout train` and `whiteout evaluate`."""
+"""`whiteout train`, `whiteout evaluate` and, from `perception.compress.cli`, `whiteout compress`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from perception.compress.cli import PROVIDERS_HELP, add_compress
 
 if TYPE_CHECKING:
     from perception.drive import Drive
@@ -35,10 +37,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.set_defaults(run=run_train)
     score = commands.add_parser("evaluate", help="score a model on drives", description="Score a model on drives.")
     score.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames")
-    score.add_argument("--model", default="reference", help="weights (.safetensors) or 'reference' (the default)")
+    score.add_argument("--model", default="reference", help="weights, a compressed file, or 'reference' (the default)")
+    score.add_argument("--provider", default="cpu", help=PROVIDERS_HELP)
     score.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     score.add_argument("--threads", type=_positive, default=None, help="processor threads (default: all cores)")
     score.set_defaults(run=run_evaluate)
+    add_compress(commands)
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -71,12 +75,13 @@ def run_train(args: argparse.Namespace) -> int:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Handle `whiteout evaluate`."""
+    from perception.compress.compressed import open_model
     from perception.inference import evaluate_model
-    from perception.weights import load_model, replace_file
+    from perception.weights import replace_file
 
     _use_threads(args.threads)
     drives = _open(args.drives)
-    model = load_model(args.model)
+    model = open_model(args.model, args.provider)
     figures = evaluate_model(model, drives).to_dict()
     _show(figures)
     if args.json:

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
+from jaxtyping import Float
 from rich.progress import track
+from torch import Tensor
 
 from perception.drive import Drive
 from perception.frame import Frame
 from perception.metrics import Metrics, evaluate_pairs
-from perception.model import LaneDetectionModel, images_from_frames
+from perception.model import images_from_frames
 from perception.prediction import Prediction
 
 
-def predict_frames(model: LaneDetectionModel, frames: Iterable[Frame]) -> Iterator[Prediction]:
+@runtime_checkable
+class Predictor(Protocol):
+    """Whatever answers about pictures: a `LaneDetectionModel`, a `CompressedModel`."""
+
+    def predict(self, images: Float[Tensor, "batch 3 height width"], /) -> Sequence[Prediction]:
+        """What it finds in each picture, in that picture's pixels."""
+        ...
+
+
+def predict_frames(model: Predictor, frames: Iterable[Frame]) -> Iterator[Prediction]:
     """Predictions frame by frame; one at a time, so a frame's answer does not depend on its company."""
     for frame in frames:
         yield from model.predict(images_from_frames([frame]))
 
 
-def evaluate_model(model: LaneDetectionModel, drives: Sequence[Drive], *, progress: bool = True) -> Metrics:
+def evaluate_model(model: Predictor, drives: Sequence[Drive], *, progress: bool = True) -> Metrics:
     """Score a model over all frames of several drives, with a progress bar."""
     total = sum(len(drive) for drive in drives)
     frames = (frame for drive in drives for frame in drive)

@@ -62,11 +62,19 @@ class VisionTransformer(nn.Module):
         """The map of a picture whose sides are multiples of 16."""
         patches = self.patches(images)
         batch, width, rows, columns = patches.shape
-        place: Tensor = self.positions
-        if (rows, columns) != (GRID, GRID):
-            place = interpolate(place, (rows, columns), mode="bicubic", align_corners=False, antialias=True)
+        place = self._positions(rows, columns)
         tokens: Tensor = self.norm(self.blocks((patches + place).flatten(2).mT))
         return tokens.mT.reshape(batch, width, rows, columns)
+
+    def fix_grid(self, height: int, width: int) -> None:
+        """Hold the positions for pictures of this size [px] alone, so that nothing is left to interpolate."""
+        self.positions = nn.Parameter(self._positions(height // PATCH, width // PATCH).detach(), requires_grad=False)
+
+    def _positions(self, rows: int, columns: int) -> Float[Tensor, "1 width _ _"]:
+        """The learned positions on a grid of so many patches."""
+        if self.positions.shape[2:] == (rows, columns):
+            return self.positions
+        return interpolate(self.positions, (rows, columns), mode="bicubic", align_corners=False, antialias=True)
 
 
 def _block(width: int, heads: int) -> EncoderBlock:
