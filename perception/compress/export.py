@@ -85,5 +85,5 @@ def _frozen(model: LaneDetectionModel) -> LaneDetectionModel:
         if isinstance(module, VisionTransformer):
             module.fix_grid(*frozen.input_size)
         elif isinstance(module, FullPrecisionConv):
-            module.__class__ = nn.Conv2d
+            module.__class__ = nn.Conv2d  # type: ignore[assignment]
     return frozen

@@ -85,7 +85,7 @@ def test_an_onnx_file_predicts_and_scores_like_its_model(
     for ours, theirs in zip(convolutions.predict(images), loaded.predict(images.numpy()), strict=True):
         assert [box.label for box in ours.boxes] == [box.label for box in theirs.boxes]
         corners = [np.array([box.xyxy for box in one.boxes]) for one in (ours, theirs)]
-        assert np.allclose(*corners, atol=0.1)
+        assert np.allclose(corners[0], corners[1], atol=0.1)
         assert [line.slot for line in ours.lanes] == [line.slot for line in theirs.lanes]
     figures = [evaluate_model(model, drives, progress=False).to_dict() for model in (convolutions, loaded)]
     assert figures[0]["lane_tp"] == figures[1]["lane_tp"]
@@ -224,7 +224,9 @@ def test_a_network_that_differs_is_not_written(
     convolutions: LaneDetectionModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = untrained("resnet18")
-    other.lane_head.positions.bias.add_(0.01)
+    bias = other.lane_head.positions.bias
+    assert bias is not None
+    bias.add_(0.01)
     monkeypatch.setattr("perception.compress.build.export", lambda _model: export(other))
     with pytest.raises(WhiteoutError, match=r"differ from the model's by 0\.01"):
         build(convolutions, Request("onnx"), tmp_path / "x.onnx")
