@@ -1,4 +1,4 @@
-"""`whiteout pretrain`, `train`, `evaluate`, `find` and `convert`."""
+"""`whiteout pretrain`, `train`, `evaluate`, `find`, `convert` and, from `perception.compress.cli`, `compress`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perception.compress.cli import PROVIDERS_HELP, add_compress
 from perception.errors import WhiteoutError
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     score.add_argument(
         "drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames (drive or shards)"
     )
-    score.add_argument("--model", default="reference", help="weights (.safetensors) or 'reference' (the default)")
+    score.add_argument("--model", default="reference", help="weights, a compressed file, or 'reference' (the default)")
+    score.add_argument("--provider", default="cpu", help=PROVIDERS_HELP)
     score.add_argument(
         "--metric", choices=("coco", "tusimple", "culane"), help="the benchmark's own figures instead of ours"
     )
@@ -95,6 +97,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     _add_pretrain(commands)
     _add_find(commands)
     _add_convert(commands)
+    add_compress(commands)
 
 
 def _add_pretrain(commands: argparse._SubParsersAction) -> None:
@@ -276,14 +279,15 @@ def _overfit(drives: list[Path], count: int, config: TrainConfig, model_config: 
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Handle `whiteout evaluate`."""
+    from perception.compress.compressed import open_model
     from perception.inference import evaluate_model
-    from perception.weights import load_model, replace_file
+    from perception.weights import replace_file
 
     if args.predictions:
         return _score_predictions(args)
     _use_threads(args.threads)
     drives = _open(args.drives)
-    model = load_model(args.model)
+    model = open_model(args.model, args.provider)
     if args.metric:
         from perception.benchmarks.table import score_model
 

@@ -69,8 +69,7 @@ class LaneDetectionModel(nn.Module):
 
     def features(self, images: Float[Tensor, "batch 3 height width"]) -> Mapping[str, Tensor]:
         """The pyramid's maps by stride ("8", "16", "32")."""
-        if images.shape[2:] != self.input_size:
-            images = interpolate(images, self.input_size, mode="bilinear", align_corners=False, antialias=True)
+        images = to_size(images, self.input_size)
         maps: Mapping[str, Tensor] = self.pyramid(self.backbone((images - self.mean) / self.std))
         return maps
 
@@ -104,14 +103,7 @@ class LaneDetectionModel(nn.Module):
     @torch.no_grad()
     def decode(self, outputs: Outputs) -> list[Prediction]:
         """Objects (after non-maximum suppression) and lines from raw outputs."""
-        config, size = self.config, self.input_size
-        return [
-            Prediction(
-                decode_objects(outputs, index, config.score_threshold, size, config.score_temperature),
-                decode_lanes(outputs, index, config.lane_threshold, size),
-            )
-            for index in range(len(outputs))
-        ]
+        return decode(outputs, self.config)
 
     def box_score(self, outputs: Outputs, image_index: int, detection: Detection) -> Float[Tensor, ""]:
         """The class logit behind one detection: what Grad-CAM explains."""
@@ -150,3 +142,22 @@ def images_from_frames(frames: Sequence[Frame]) -> Float[Tensor, "batch 3 height
     """Pictures of frames of one size as the model takes them."""
     stack = torch.stack([torch.from_numpy(frame.image) for frame in frames])
     return stack.permute(0, 3, 1, 2).float().div(255)
+
+
+def to_size(images: Float[Tensor, "batch 3 _ _"], size: tuple[int, int]) -> Float[Tensor, "batch 3 _ _"]:
+    """Pictures at the model's height and width [px]."""
+    if images.shape[2:] == size:
+        return images
+    return interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def decode(outputs: Outputs, config: ModelConfig) -> list[Prediction]:
+    """Objects (after non-maximum suppression) and lines of each picture, from the raw outputs of such a model."""
+    size = (config.input_height, config.input_width)
+    return [
+        Prediction(
+            decode_objects(outputs, index, config.score_threshold, size, config.score_temperature),
+            decode_lanes(outputs, index, config.lane_threshold, size),
+        )
+        for index in range(len(outputs))
+    ]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from perception.config import STRIDES, ModelConfig
+
+ALWAYS: tuple[str, ...] = ("logits", "sides", "centerness", "lane_logits", "lane_exists")
+"""Fields of `Outputs` that depend on the picture and that every model has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,34 @@ class Outputs:
 
     def __len__(self) -> int:
         return len(self.logits)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that depends on the picture, by name: what a network outside torch gives; see `from_tensors`."""
+        found = {name: getattr(self, name) for name in ALWAYS}
+        if self.object_attributes is not None:
+            found["object_attributes"] = self.object_attributes
+        if self.lane_attributes is not None:
+            found |= {
+                f"lane_{field.name}": getattr(self.lane_attributes, field.name) for field in fields(LaneAttributes)
+            }
+        return found
+
+    @classmethod
+    def from_tensors(
+        cls, found: Mapping[str, Tensor], points: Float[Tensor, "locations 2"], picture_size: tuple[int, int]
+    ) -> Outputs:
+        """The outputs whose `tensors` were given; a name that is not there is a `KeyError`."""
+        plain = {name: found[name] for name in ALWAYS}
+        told = None
+        if "lane_kinds" in found:
+            told = LaneAttributes(**{field.name: found[f"lane_{field.name}"] for field in fields(LaneAttributes)})
+        return cls(
+            **plain,
+            points=points,
+            picture_size=picture_size,
+            object_attributes=found.get("object_attributes"),
+            lane_attributes=told,
+        )
 
     @property
     def boxes(self) -> Float[Tensor, "batch locations 4"]:

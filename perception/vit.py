@@ -83,6 +83,11 @@ class VisionTransformer(nn.Module):
     def _placed(self, patches: Tensor) -> Tensor:
         return (patches + positions_for(self.positions, *patches.shape[2:])).flatten(2).mT
 
+    def fix_grid(self, height: int, width: int) -> None:
+        """Hold the positions for pictures of this size [px] alone, so that nothing is left to interpolate."""
+        placed = positions_for(self.positions, height // PATCH, width // PATCH)
+        self.positions = nn.Parameter(placed.detach(), requires_grad=False)
+
 
 def positions_for(
     grid: Float[Tensor, "1 width side side"], rows: int, columns: int

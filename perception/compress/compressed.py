@@ -1,0 +1,103 @@
+"""A compressed file that answers like the model it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from torch import Tensor
+
+from perception.compress.imprint import Imprint, read_imprint
+from perception.compress.runtimes import OnnxSession, OpenVino, Runtime
+from perception.config import ModelConfig
+from perception.errors import WhiteoutError
+from perception.model import LaneDetectionModel, decode, to_size
+from perception.outputs import Outputs, location_points
+from perception.prediction import Prediction
+from perception.weights import load_model
+
+SUFFIXES: tuple[str, ...] = (".onnx", ".xml")
+"""Endings of compressed files."""
+
+
+class CompressedModel:
+    """Predicts like a `LaneDetectionModel`; there are no gradients.
+
+    Attributes:
+        imprint: what the file says about itself.
+        config: the model's shape.
+    """
+
+    def __init__(self, runtime: Runtime, digest: str, where: str) -> None:
+        self.imprint: Imprint = read_imprint(runtime.imprint, where)
+        self.config = ModelConfig.from_dict(self.imprint.config, where)
+        self._runtime = runtime
+        self._digest = digest
+        self._points = location_points(self.config)
+
+    def __call__(self, images: Float[Tensor, "batch 3 height width"]) -> Outputs:
+        """Raw outputs for RGB pictures in [0, 1] of any size."""
+        height, width = images.shape[2:]
+        shrunk = to_size(images.detach(), self.input_size).cpu().float().contiguous()
+        found = {name: torch.from_numpy(values) for name, values in self._runtime.run(shrunk.numpy()).items()}
+        return Outputs.from_tensors(found, self._points, (height, width))
+
+    @torch.no_grad()
+    def predict(
+        self, images: Float[Tensor, "batch 3 height width"] | Float[ndarray, "batch 3 height width"]
+    ) -> list[Prediction]:
+        """Objects and lines of each picture, in the pixels of the pictures given."""
+        return decode(self(torch.as_tensor(images)), self.config)
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width to which pictures are resized [px]."""
+        return self.config.input_height, self.config.input_width
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The object classes that it knows."""
+        return self.imprint.classes
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The lane slots that it tells apart."""
+        return self.imprint.slots
+
+    def weights_hash(self) -> str:
+        """SHA-256 of the file; `imprint.weights_hash` is that of the model it was made from."""
+        return self._digest
+
+
+def open_model(name: str | Path, provider: str = "cpu") -> LaneDetectionModel | CompressedModel:
+    """A compressed model by its file's ending, otherwise weights (or "reference"); `provider` is for ONNX files."""
+    return load_compressed(name, provider) if Path(name).suffix.lower() in SUFFIXES else load_model(name)
+
+
+def load_compressed(path: str | Path, provider: str = "cpu") -> CompressedModel:
+    """A model from a file that `whiteout compress` wrote.
+
+    Raises:
+        WhiteoutError: no such file, none of ours, a broken one, or a provider that is not there.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WhiteoutError(f"{path}: there is no such file; name one that `whiteout compress` wrote.")
+    runtime = OpenVino(path) if path.suffix.lower() == ".xml" else OnnxSession(str(path), provider, str(path))
+    return CompressedModel(runtime, file_hash(path), str(path))
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself and, of OpenVINO's two, the weights beside it."""
+    return [path, path.with_suffix(".bin")] if path.suffix.lower() == ".xml" else [path]
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 over the bytes of a compressed model's files."""
+    digest = hashlib.sha256()
+    for file in files_of(path):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
