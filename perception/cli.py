@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perception.adapters.spec import REFERENCE, SHORT_HELP
+
 if TYPE_CHECKING:
     from perception.drive import Drive
 
@@ -35,7 +37,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.set_defaults(run=run_train)
     score = commands.add_parser("evaluate", help="score a model on drives", description="Score a model on drives.")
     score.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames")
-    score.add_argument("--model", default="reference", help="weights (.safetensors) or 'reference' (the default)")
+    score.add_argument("--model", default=REFERENCE, metavar="SPEC", help=SHORT_HELP)
     score.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     score.add_argument("--threads", type=_positive, default=None, help="processor threads (default: all cores)")
     score.set_defaults(run=run_evaluate)
@@ -71,12 +73,13 @@ def run_train(args: argparse.Namespace) -> int:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Handle `whiteout evaluate`."""
+    from perception.adapters.candidate import open_model
     from perception.inference import evaluate_model
-    from perception.weights import load_model, replace_file
+    from perception.weights import replace_file
 
     _use_threads(args.threads)
     drives = _open(args.drives)
-    model = load_model(args.model)
+    model = open_model(args.model)
     figures = evaluate_model(model, drives).to_dict()
     _show(figures)
     if args.json:
