@@ -85,8 +85,8 @@ def _yaml_fault(error: yaml.YAMLError) -> str:
 def _sentence(
     path: Path, what: str, node: yaml.Node, error: ValidationError, parts: Mapping[str, type[BaseModel]]
 ) -> str:
-    """The first fault, with its place, and how many more there are."""
-    faults = error.errors()
+    """The first fault (an unknown key before what it may have left missing), its place, and how many more there are."""
+    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     first = faults[0]
     location = tuple(first["loc"])
     field = ".".join(str(part) for part in location) or f"the {what.partition(' ')[2]}"

@@ -167,12 +167,13 @@ def _trace(
 ) -> list[LanePrediction]:
     """Lines in a mask: runs of pixels are followed from row to row, from below; each goes to the line nearest to it."""
     height, width = picture_size
+    gap = max(GAP * height, 1.5 * float(np.diff(ys).max(initial=0.0)))
     active: list[_Line] = []
     done: list[_Line] = []
     for row in range(len(ys) - 1, -1, -1):
         y = float(ys[row])
-        done += [line for line in active if line.ys[-1] - y > GAP * height]
-        active = [line for line in active if line.ys[-1] - y <= GAP * height]
+        done += [line for line in active if line.ys[-1] - y > gap]
+        active = [line for line in active if line.ys[-1] - y <= gap]
         free = _runs(odds[row], xs, WIDEST * width)
         pairs = sorted(
             (abs(line.ahead(y, COURSE * height) - run[0]), number, place)
@@ -214,14 +215,14 @@ def _extend(line: _Line, run: tuple[float, float, float], y: float) -> None:
 
 
 def _thinned(line: _Line, spacing: float) -> LanePrediction:
-    """A polyline near to far with points `spacing` apart, each the mean of the rows around it."""
+    """A polyline near to far with points `spacing` apart, each the mean of the rows around it, the ends as they are."""
     xs, ys = np.array(line.xs), np.array(line.ys)
     bins = np.floor((ys[0] - ys) / spacing).astype(int)
     counts = np.bincount(bins)
     kept = counts > 0
     middle = [np.bincount(bins, values)[kept] / counts[kept] for values in (xs, ys)]
-    ends = np.array([[xs[0], ys[0]], [xs[-1], ys[-1]]])
-    pixels = np.concatenate([ends[:1], np.column_stack(middle), ends[1:]])
+    pixels = np.column_stack(middle)
+    pixels[[0, -1]] = [[xs[0], ys[0]], [xs[-1], ys[-1]]]
     return LanePrediction(pixels, _mean_probability(np.array(line.odds)))
 
 

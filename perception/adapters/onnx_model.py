@@ -137,10 +137,10 @@ class OnnxModel:
         if unknown:
             return None, f"onnx2torch has no twin for the operators {', '.join(unknown)}"
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Using a non-tuple sequence", UserWarning)  # in onnx2torch's Slice
-                body = convert(proto).eval().requires_grad_(False)
-                found = body(prepare(shown, self.description.input))
+            # onnx2torch's Slice indexes with a list, which torch remarks on at every first use
+            warnings.filterwarnings("ignore", "Using a non-tuple sequence", UserWarning, module="onnx2torch")
+            body = convert(proto).eval().requires_grad_(False)
+            found = body(prepare(shown, self.description.input))
         except Exception as error:  # noqa: BLE001 - whatever stops a stranger's graph from becoming torch
             return None, f"onnx2torch cannot convert it ({first_line(error)})"
         values = found if isinstance(found, list | tuple) else (found,)

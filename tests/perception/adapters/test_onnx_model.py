@@ -27,16 +27,17 @@ def test_gradients_equal_finite_differences_of_the_file_itself(tmp_path: Path) -
     path = dark_finder(tmp_path / "d.onnx", width=64, height=64)
     describe(tmp_path / "d.yaml", OBJECTS, width=64, height=64, more=", resize: letterbox, std: [0.5, 0.5, 0.5]")
     model = open_model(f"onnx:{path}")
-    images = picture(size=(60, 80)).requires_grad_(True)
-    evidence = model.network(images)
-    weight = torch.linspace(-1, 1, evidence.objects.log_confidence.numel()).view_as(evidence.objects.log_confidence)
-    (gradient,) = torch.autograd.grad((evidence.objects.log_confidence * weight).sum(), images)
+    images = (picture(size=(60, 80)) * 0.3).requires_grad_(True)
+    confidence = model.network(images).objects.log_confidence.exp()
+    weight = torch.linspace(-1, 1, confidence.numel()).view_as(confidence)
+    (gradient,) = torch.autograd.grad((confidence * weight).sum(), images)
     assert float(gradient.abs().max()) > 1e-4
     for seed in range(4):
         step = 1e-2 * torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
-        ends = [model.model.evidence((images + sign * step).detach()).objects.log_confidence for sign in (1, -1)]
+        ends = [model.model.evidence((images + sign * step).detach()).objects.log_confidence.exp() for sign in (1, -1)]
         slope = float(((ends[0] - ends[1]).double() * weight).sum() / 2)
-        assert float((gradient.double() * step).sum()) == pytest.approx(slope, rel=2e-2, abs=1e-4)
+        assert abs(slope) > 1e-4
+        assert float((gradient.double() * step).sum()) == pytest.approx(slope, rel=2e-2)
 
 
 def test_an_operator_without_a_torch_twin_leaves_answers_but_no_gradients(tmp_path: Path) -> None:
@@ -126,7 +127,9 @@ def test_external_data_beside_the_file_is_read_and_hashed(tmp_path: Path) -> Non
     describe(tmp_path / "d.yaml", OBJECTS, width=64, height=48)
     inside = open_model(f"onnx:{path}").predict(picture())[0]
     proto = onnx.load(str(path))
-    onnx.save(proto, str(path), save_as_external_data=True, location="d.bin", size_threshold=0, convert_attribute=False)
+    onnx.save(
+        proto, str(path), save_as_external_data=True, location="d.bin", size_threshold=100, convert_attribute=False
+    )
     model = open_model(f"onnx:{path}")
     assert model.predict(picture())[0] == inside
     first = model.weights_hash()
@@ -159,8 +162,8 @@ def test_an_output_of_another_shape_names_file_field_and_remedy(tmp_path: Path, 
     [
         ("objects: {decoder: yolop}", r"d\.yaml: line 1: input: this key is missing; add it"),
         ("input: {width: 8}\nobjects: {decoder: yolop}", r"d\.yaml: line 1: input\.height: this key is missing"),
-        ("inputs: {width: 8}", r"unknown key; did you mean 'input'|input: this key is missing"),
-        ("input: {width: 32, height: 32, colours: RGB, range: 1}", "input"),
+        ("inputs: {width: 8}", r"unknown key; did you mean 'input'"),
+        ("input: {width: 32, height: 32, colours: RGB, range: 1}", r"line 1: input\.colours: unknown key"),
         ("input: {width: 32, height: 32, channels: RGB, range: 1}", "neither objects nor lanes"),
         ("input: {width: 32, height: 32, channels: RGB, range: 1}\nobjects: {decoder: yolov9}", "objects.decoder"),
         ("input: {width: 32, height: 32, channels: RGB, range: 1}\nobjects: {decoder: yolov8}", "classes is missing"),
