@@ -95,8 +95,7 @@ def candidate(name: str, model: object, facts: Mapping[str, str] | None = None) 
     """
     if not callable(getattr(model, "predict", None)) or not callable(getattr(model, "weights_hash", None)):
         raise WhiteoutError(
-            f"model {name}: a {type(model).__name__} has no methods predict and weights_hash; see"
-            " perception/protocols.py"
+            f"model {name}: a {_kind(model)} has no methods predict and weights_hash; see perception/protocols.py"
         )
     classes: Sequence[str] = tuple(model.classes) if isinstance(model, Detector) else ()
     has_lanes = isinstance(model, LaneDetector) and model.slots is not None
@@ -113,6 +112,11 @@ def candidate(name: str, model: object, facts: Mapping[str, str] | None = None) 
     no_layers = "" if layers else str(getattr(model, "no_layers", "") or no_gradients or "its network names no layers")
     ordered = tuple(label for label in CLASSES if label in classes)
     return Candidate(name, model, ordered, has_lanes, network, no_gradients, no_layers, dict(facts or {}))
+
+
+def _kind(model: object) -> str:
+    """What an object is called, behind what a factory's result is wrapped in."""
+    return type(getattr(model, "_holder", model)).__name__
 
 
 def _ours(spec: Spec) -> Candidate:

@@ -20,9 +20,11 @@ from perception.errors import WhiteoutError
 class Made:
     """What a factory made, with a hash where it has none of its own: of the module's source and of torch weights."""
 
-    def __init__(self, model: Any, source: str) -> None:
+    def __init__(self, model: Any, source: str, holder: Any) -> None:
+        """Join a model with its module's source; `holder` is the object that may hold torch modules."""
         self._model = model
         self._source = source
+        self._holder = holder
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the model's own."""
@@ -34,7 +36,7 @@ class Made:
         if callable(own):
             return str(own())
         digest = hashlib.sha256(self._source.encode())
-        for name, module in sorted(_modules(self._model).items()):
+        for name, module in sorted(_modules(self._holder).items()):
             for key, value in sorted(module.state_dict().items()):
                 digest.update(f"{name} {key} {tuple(value.shape)}".encode())
                 digest.update(value.detach().cpu().contiguous().numpy().tobytes())
@@ -58,7 +60,7 @@ def open_python(spec: Spec) -> Made:
     except Exception as error:
         raise WhiteoutError(f"{spec}: the factory failed ({type(error).__name__}: {error})") from error
     source = Path(module.__file__).read_text(encoding="utf-8") if module.__file__ else spec.subject
-    return Made(FromMaite(model) if is_maite_model(model) else model, source)
+    return Made(FromMaite(model) if is_maite_model(model) else model, source, model)
 
 
 def _module(spec: Spec) -> ModuleType:

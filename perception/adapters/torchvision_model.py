@@ -67,11 +67,15 @@ def open_torchvision(spec: Spec) -> TorchvisionDetector:
         raise WhiteoutError(f"torchvision:{spec.subject}: there is no such detector; write one of {', '.join(known)}")
     path = Path(spec.detail) if spec.detail else _cached(spec.subject, get_model_weights(spec.subject).DEFAULT.url)
     network: nn.Module = get_model(spec.subject, weights=None, weights_backbone=None)
-    try:
-        network.load_state_dict(_tensors(path))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip() if len(str(error).splitlines()) > 1 else str(error)
-        raise WhiteoutError(f"{path}: these are not the weights of {spec.subject} ({reason}); name its own") from error
+    tensors, wanted = _tensors(path), network.state_dict()
+    reasons = [f"weight {name} is missing or not known" for name in sorted(wanted.keys() ^ tensors.keys())]
+    reasons += [
+        f"weight {name} has another shape" for name in sorted(wanted.keys() & tensors.keys())
+        if wanted[name].shape != tensors[name].shape
+    ]  # fmt: skip
+    if reasons:
+        raise WhiteoutError(f"{path}: these are not the weights of {spec.subject} ({reasons[0]}); name its own")
+    network.load_state_dict(tensors)
     return TorchvisionDetector(network)
 
 
