@@ -22,7 +22,8 @@ CLASS_LISTS: Mapping[str, tuple[Mapping[int, str], int]] = {"coco": (COCO, 80), 
 
 TUSIMPLE_ROWS: tuple[float, ...] = tuple(float(row) for row in range(64, 288, 4))
 CULANE_ROWS: tuple[float, ...] = (
-    121, 131, 141, 150, 160, 170, 180, 189, 199, 209, 219, 228, 238, 248, 258, 267, 277, 287,
+    121.0, 131.0, 141.0, 150.0, 160.0, 170.0, 180.0, 189.0, 199.0,
+    209.0, 219.0, 228.0, 238.0, 248.0, 258.0, 267.0, 277.0, 287.0,
 )  # fmt: skip
 ROW_LISTS: Mapping[str, tuple[float, ...]] = {"tusimple": TUSIMPLE_ROWS, "culane": CULANE_ROWS}
 """Row anchors of Ultra-Fast-Lane-Detection's published models [px of a 288 px high picture], from the top down."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from perception.adapters.description import Description, read_description
 from perception.adapters.network import EvidenceNetwork, Reading
@@ -154,17 +154,12 @@ class OnnxModel:
 
     def _check_maps(self, network: EvidenceNetwork, shown: Tensor) -> None:
         """Every layer that may be explained must give one feature map."""
-        shapes: dict[str, list[int]] = {}
         for name, layer in network.explainable_layers.items():
-            handle = layer.register_forward_hook(
-                lambda _, __, output, name=name: shapes.__setitem__(name, list(getattr(output, "shape", ())))
-            )
-            network(shown)
-            handle.remove()
-            if len(shapes.get(name, [])) != 4:
+            shape = _shape_of(layer, network, shown)
+            if len(shape) != 4:
                 raise WhiteoutError(
                     f"{self._reading.where}: grad_cam.layers names {name!r}, which gives no feature map"
-                    f" (1 x channels x height x width) but {shapes.get(name)}; name a convolution"
+                    f" (1 x channels x height x width) but {shape}; name a convolution"
                 )
 
     def _layers(self, proto: Any) -> dict[str, str]:
@@ -202,6 +197,19 @@ def _without_twin(proto: Any) -> list[str]:
         except NotImplementedError:
             missing.add(node.op_type)
     return sorted(missing)
+
+
+def _shape_of(layer: nn.Module, network: nn.Module, shown: Tensor) -> list[int]:
+    """The shape of what a layer of a network gives for a picture; empty if it gives no tensor."""
+    found: list[int] = []
+
+    def note(_: nn.Module, __: object, output: object) -> None:
+        found.extend(getattr(output, "shape", ()))
+
+    handle = layer.register_forward_hook(note)
+    network(shown)
+    handle.remove()
+    return found
 
 
 def open_onnx(spec: Spec) -> OnnxModel:

@@ -29,12 +29,11 @@ LINES = "lanes: {decoder: segmentation}"
 
 def files(folder: Path) -> dict[str, str]:
     """Texts of a detector with gradients and layers, one without, and a lane detector without layers."""
-    size = {"width": WIDTH, "height": HEIGHT}
-    dark_finder(folder / "cars.onnx", **size)
-    dark_finder(folder / "odd.onnx", **size, odd=True)
-    bright_lines(folder / "lines.onnx", **size)
+    dark_finder(folder / "cars.onnx", width=WIDTH, height=HEIGHT)
+    dark_finder(folder / "odd.onnx", width=WIDTH, height=HEIGHT, odd=True)
+    bright_lines(folder / "lines.onnx", width=WIDTH, height=HEIGHT)
     for name, body in (("cars", CARS), ("odd", CARS), ("lines", LINES)):
-        describe(folder / f"{name}.yaml", body, **size)
+        describe(folder / f"{name}.yaml", body, width=WIDTH, height=HEIGHT)
     return {name: f"onnx:{folder / name}.onnx" for name in ("cars", "odd", "lines")}
 
 

@@ -202,7 +202,7 @@ def test_there_and_back_a_model_says_the_same() -> None:
     class Cars:
         classes = CLASSES
 
-        def predict(self, images: torch.Tensor) -> list[Prediction]:
+        def predict(self, images: Any) -> list[Prediction]:
             return [Prediction((Detection("bus", (1.0, 2.0, 3.0, 4.0), float(one.mean())),)) for one in images]
 
     back = FromMaite(ToMaite(Cars(), "cars"))
@@ -236,7 +236,7 @@ def test_a_lane_prediction_of_a_detector_is_dropped() -> None:
     class Both:
         classes = ("car",)
 
-        def predict(self, images: torch.Tensor) -> list[Prediction]:
+        def predict(self, images: Any) -> list[Prediction]:
             return [Prediction((), (LanePrediction(np.zeros((2, 2)), 1.0),)) for _ in images]
 
         def weights_hash(self) -> str:

@@ -16,10 +16,12 @@ PICTURE = torch.full((1, 3, 2 * SIZE, 2 * SIZE), 0.5)
 """Twice the networks' input, so that places double."""
 
 
-def opened(tmp_path: Path, outputs: dict[str, np.ndarray], body: str, **size: int) -> Candidate:
+def opened(
+    tmp_path: Path, outputs: dict[str, np.ndarray], body: str, *, width: int = SIZE, height: int = SIZE
+) -> Candidate:
     """A constant network with its description."""
-    path = constants(tmp_path / "tiny.onnx", outputs, **size)
-    describe(tmp_path / "tiny.yaml", body, **size)
+    path = constants(tmp_path / "tiny.onnx", outputs, width=width, height=height)
+    describe(tmp_path / "tiny.yaml", body, width=width, height=height)
     return open_model(f"onnx:{path}")
 
 
