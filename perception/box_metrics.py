@@ -40,7 +40,7 @@ class BoxScore:
 
     Attributes:
         matches: the detections that count, best first; those on objects that count neither way are left out.
-        truths: objects that had to be found, by class.
+        truths: objects that had to be found, by class; a class that the model does not know is left out.
         bands: per found object of known distance, whether the distance band is right; empty where the model tells none.
         occlusion_errors: per found object, how far off the occlusion is; empty where the model tells none.
     """
@@ -69,7 +69,7 @@ def match_boxes(frame: Frame, prediction: Prediction) -> BoxScore:
     matches: list[BoxMatch] = []
     truths: dict[str, int] = {}
     pairs: list[tuple[Detection, Box]] = []
-    for label in CLASSES:
+    for label in prediction.classes:
         boxes = [box for box in frame.boxes if box.label == label]
         found = sorted((d for d in prediction.boxes if d.label == label), key=lambda d: -d.score)
         scored = np.array([is_scored(box, frame.camera.height) for box in boxes], dtype=bool)
@@ -131,10 +131,10 @@ class CocoTally:
         self._found: list[dict[str, object]] = []
 
     def add(self, frame: Frame, prediction: Prediction) -> None:
-        """Take in one picture."""
+        """Take in one picture; objects of classes that the model does not know are left out."""
         number = len(self._images) + 1
         self._images.append({"id": number, "width": frame.camera.width, "height": frame.camera.height})
-        for box in frame.boxes:
+        for box in (box for box in frame.boxes if box.label in prediction.classes):
             entry = _entry(number, box.label, box.xyxy)
             crowd = int(not is_scored(box, frame.camera.height))
             self._truths.append({**entry, "id": len(self._truths) + 1, "iscrowd": crowd})

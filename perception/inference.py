@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
 
-from jaxtyping import Float
 from rich.progress import track
-from torch import Tensor
 
 from perception.frame import Frame
 from perception.ground import CAMERA_HEIGHT, on_road
 from perception.metrics import Metrics, evaluate_pairs
 from perception.model import images_from_frames
 from perception.prediction import Prediction
+from perception.protocols import Predictor
 from perception.shards import FrameSource
-
-
-@runtime_checkable
-class Predictor(Protocol):
-    """Whatever answers about pictures: a `LaneDetectionModel`, a `CompressedModel`."""
-
-    def predict(self, images: Float[Tensor, "batch 3 height width"], /) -> Sequence[Prediction]:
-        """What it finds in each picture, in that picture's pixels."""
-        ...
 
 
 def predict_frames(

@@ -62,12 +62,12 @@ class FrameScore:
     Attributes:
         name: the frame's.
         boxes: its objects.
-        lanes: its lines.
+        lanes: its lines; None if the model looks for none.
     """
 
     name: str
     boxes: BoxScore
-    lanes: LaneScore
+    lanes: LaneScore | None
 
     @property
     def box_counts(self) -> Counts:
@@ -78,12 +78,12 @@ class FrameScore:
     @property
     def lane_counts(self) -> Counts:
         """Lines found, false and missed."""
-        return Counts(self.lanes.tp, self.lanes.fp, self.lanes.fn)
+        return Counts() if self.lanes is None else Counts(self.lanes.tp, self.lanes.fp, self.lanes.fn)
 
     @property
     def lane_error(self) -> float:
         """Mean error of the frame's lines on the road [m]."""
-        return float(np.mean(self.lanes.errors)) if self.lanes.errors else math.nan
+        return float(np.mean(self.lanes.errors)) if self.lanes is not None and self.lanes.errors else math.nan
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ class Metrics:
         distance_band_accuracy: share of the found objects whose distance band is right.
         occlusion_error: mean distance of the found objects' occlusion from the truth.
         ece: calibration error of the detections' confidences, see `perception.calibration`.
+        has_objects, has_lanes: whether the model looks for them at all.
     """
 
     ap50: float
@@ -123,6 +124,8 @@ class Metrics:
     distance_band_accuracy: float = math.nan
     occlusion_error: float = math.nan
     ece: float = math.nan
+    has_objects: bool = True
+    has_lanes: bool = True
 
     @property
     def lane_f1(self) -> float:
@@ -130,7 +133,7 @@ class Metrics:
         return self.lanes.f1
 
     def to_dict(self) -> dict[str, object]:
-        """For JSON: NaN becomes None."""
+        """For JSON: None for NaN, and for whatever the model does not look for."""
         values: dict[str, object] = {
             "frames": len(self.frames),
             "ap50": _known(self.ap50),
@@ -138,12 +141,13 @@ class Metrics:
             "ap50_by_class": {name: _known(value) for name, value in self.ap50_by_class.items()},
             "map_by_class": {name: _known(value) for name, value in self.map_by_class.items()},
         }
-        for name, counts in (("box", self.boxes), ("lane", self.lanes)):
-            values |= {f"{name}_tp": counts.tp, f"{name}_fp": counts.fp, f"{name}_fn": counts.fn}
+        for name, counts, there in (("box", self.boxes, self.has_objects), ("lane", self.lanes, self.has_lanes)):
+            values |= {f"{name}_{kind}": getattr(counts, kind) if there else None for kind in ("tp", "fp", "fn")}
             values |= {f"{name}_precision": _known(counts.precision), f"{name}_recall": _known(counts.recall)}
             values |= {f"{name}_f1": _known(counts.f1)}
         values |= {"lane_error_median_m": _known(self.lane_error_median)}
-        values |= {"lane_error_p95_m": _known(self.lane_error_p95), "invented_lanes": self.invented_lanes}
+        values |= {"lane_error_p95_m": _known(self.lane_error_p95)}
+        values |= {"invented_lanes": self.invented_lanes if self.has_lanes else None}
         values |= {"lane_road_error_median_m": _known(self.lane_road_error_median)}
         names = ("lane_kind_accuracy", "lane_color_accuracy", "distance_band_accuracy", "occlusion_error", "ece")
         return values | {name: _known(getattr(self, name)) for name in names}
@@ -169,7 +173,8 @@ def evaluate_pairs(pairs: Iterable[tuple[Frame, Prediction]]) -> Metrics:
 
 def score_frame(frame: Frame, prediction: Prediction) -> FrameScore:
     """One frame's part of every figure."""
-    return FrameScore(frame.name, match_boxes(frame, prediction), score_lanes(frame, prediction))
+    lanes = score_lanes(frame, prediction) if prediction.has_lanes else None
+    return FrameScore(frame.name, match_boxes(frame, prediction), lanes)
 
 
 def pool(scores: Sequence[FrameScore]) -> Metrics:
@@ -186,9 +191,10 @@ def confidences(scores: Iterable[FrameScore]) -> tuple[Float[ndarray, "n"], Bool
 
 
 def _metrics(scores: Sequence[FrameScore], ap50: dict[str, float], ap: dict[str, float]) -> Metrics:
-    errors = np.array([error for score in scores for error in score.lanes.errors])
+    lanes = [score.lanes for score in scores if score.lanes is not None]
+    errors = np.array([error for score in lanes for error in score.errors])
     median, high = np.percentile(errors, [50, 95]) if len(errors) else (math.nan, math.nan)
-    stated = [error for score in scores for error in score.lanes.road_errors]
+    stated = [error for score in lanes for error in score.road_errors]
     return Metrics(
         ap50=_mean(ap50.values()),
         map=_mean(ap.values()),
@@ -198,14 +204,16 @@ def _metrics(scores: Sequence[FrameScore], ap50: dict[str, float], ap: dict[str,
         lanes=sum((score.lane_counts for score in scores), Counts()),
         lane_error_median=float(median),
         lane_error_p95=float(high),
-        invented_lanes=sum(score.lanes.invented for score in scores),
+        invented_lanes=sum(score.invented for score in lanes),
         frames=tuple(scores),
-        lane_kind_accuracy=_mean(right for score in scores for right in score.lanes.kinds),
-        lane_color_accuracy=_mean(right for score in scores for right in score.lanes.colors),
+        lane_kind_accuracy=_mean(right for score in lanes for right in score.kinds),
+        lane_color_accuracy=_mean(right for score in lanes for right in score.colors),
         lane_road_error_median=float(np.median(stated)) if stated else math.nan,
         distance_band_accuracy=_mean(right for score in scores for right in score.boxes.bands),
         occlusion_error=_mean(error for score in scores for error in score.boxes.occlusion_errors),
         ece=expected_calibration_error(*confidences(scores)),
+        has_objects=not scores or any(score.boxes.truths for score in scores),
+        has_lanes=not scores or bool(lanes),
     )
 
 

@@ -19,7 +19,8 @@ from torchvision.ops import FeaturePyramidNetwork
 
 from perception.attribute_losses import lane_attribute_losses, object_attribute_losses
 from perception.backbones import make_backbone
-from perception.config import ModelConfig
+from perception.box import CLASSES
+from perception.config import SLOTS, ModelConfig
 from perception.detection import assign_all, decode_objects, object_evidence, object_losses
 from perception.fingerprint import weights_hash
 from perception.frame import Frame
@@ -27,6 +28,7 @@ from perception.heads import LaneHead, ObjectHead
 from perception.lanes import decode_lanes, lane_evidence, lane_losses
 from perception.outputs import Outputs, location_points, location_strides
 from perception.prediction import Detection, Prediction
+from perception.protocols import Images
 from perception.targets import Targets, targets_from_frames
 
 __all__ = ["LaneDetectionModel", "ModelConfig", "Outputs", "Targets", "images_from_frames", "targets_from_frames"]
@@ -96,9 +98,9 @@ class LaneDetectionModel(nn.Module):
         return LOSSES + tuple(name for name in names if getattr(self.config, name))
 
     @torch.no_grad()
-    def predict(self, images: Float[Tensor, "batch 3 height width"]) -> list[Prediction]:
+    def predict(self, images: Images) -> list[Prediction]:
         """Objects and lines of each picture, in the pixels of the pictures given; the model's mode is left as it is."""
-        return self.decode(self(images.to(self.mean.device)))
+        return self.decode(self(torch.as_tensor(images).to(self.mean.device)))
 
     @torch.no_grad()
     def decode(self, outputs: Outputs) -> list[Prediction]:
@@ -112,6 +114,31 @@ class LaneDetectionModel(nn.Module):
     def lane_score(self, outputs: Outputs, slot: int) -> Float[Tensor, "batch"]:
         """The evidence for the line in `slot` (see `Lane.slot`), per picture: what Grad-CAM explains."""
         return lane_evidence(outputs, slot)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The object classes that it knows: all."""
+        return CLASSES
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The lane slots that it tells apart."""
+        return SLOTS
+
+    @property
+    def network(self) -> LaneDetectionModel:
+        """What gives gradients: the model itself."""
+        return self
+
+    def randomised(self, seed: int = 0) -> LaneDetectionModel:
+        """The same network with freshly drawn weights (Adebayo et al. 2018, arXiv 1810.03292)."""
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return LaneDetectionModel(self.config).eval().requires_grad_(False)
+
+    def to_picture(self, evidence: Float[Tensor, "1 1 rows columns"], height: int, width: int) -> Float[Tensor, "_ _"]:
+        """A map over a layer's cells, enlarged bilinearly to the picture of `height` x `width` [px]."""
+        return interpolate(evidence, (height, width), mode="bilinear", align_corners=False)[0, 0]
 
     @property
     def input_size(self) -> tuple[int, int]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from numpy import ndarray
 
+from perception.box import CLASSES
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -49,7 +51,16 @@ class LanePrediction:
 
 @dataclass(frozen=True)
 class Prediction:
-    """All objects and lane lines that a model found in one picture, best first."""
+    """All objects and lane lines that a model found in one picture, best first.
+
+    Attributes:
+        boxes: objects of `classes`.
+        lanes: lane lines.
+        classes: the object classes that the model knows, of `CLASSES`: of the others its silence says nothing.
+        has_lanes: whether the model looks for lane lines at all.
+    """
 
     boxes: tuple[Detection, ...] = ()
     lanes: tuple[LanePrediction, ...] = ()
+    classes: tuple[str, ...] = CLASSES
+    has_lanes: bool = True

@@ -17,12 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from perception.adapters.spec import REFERENCE
 from perception.config import ModelConfig
 from perception.errors import WhiteoutError
 from perception.model import LaneDetectionModel
-
-REFERENCE = "reference"
-"""Name of the weights that are shipped with this package."""
 
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt")
 """File endings that usually hold a pickle."""

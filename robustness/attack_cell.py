@@ -15,9 +15,11 @@ from perception.errors import WhiteoutError
 from perception.frame import Frame
 from perception.model import LaneDetectionModel, images_from_frames
 from perception.prediction import Prediction
+from perception.protocols import Network, WhiteBox
+from robustness.attacks.evidence_objectives import EvidenceObjective, possible, truth_of
 from robustness.attacks.folding import folded
 from robustness.attacks.objectives import applies, objective
-from robustness.attacks.pgd import LEVELS, PGD, Attacked
+from robustness.attacks.pgd import LEVELS, PGD, Attacked, Objective
 from robustness.cells import AttackCell, spread
 from robustness.overlays import as_json, prediction_overlay, truth_overlay
 from robustness.plan import eps_value
@@ -38,14 +40,14 @@ class Outcome:
     rows: tuple[Row, ...]
 
 
-def attack(cell: AttackCell, drive: Drive, model: LaneDetectionModel) -> tuple[Result, Pictures]:
+def attack(cell: AttackCell, drive: Drive, model: WhiteBox) -> tuple[Result, Pictures]:
     """Attack the cell's frames; the pictures are the worst outcome on the first of them."""
     before = model.weights_hash()
-    if model.training:
+    if model.network.training:
         raise WhiteoutError(
             f"model {cell.model.name}: it is in training mode, where an attack means nothing; call eval()"
         )
-    quick = folded(model)
+    quick = folded(model.network)
     rows: list[Row] = []
     checks: list[dict[str, object]] = []
     facts: dict[str, object] = {}
@@ -66,21 +68,29 @@ def attack(cell: AttackCell, drive: Drive, model: LaneDetectionModel) -> tuple[R
     return Result(tuple(rows), facts), pictures
 
 
-def attack_frame(
-    cell: AttackCell, frame: Frame, number: int, model: LaneDetectionModel, quick: LaneDetectionModel
-) -> list[Outcome]:
+def attack_frame(cell: AttackCell, frame: Frame, number: int, model: WhiteBox, quick: Network) -> list[Outcome]:
     """Every objective that applies to one frame; gradients come from `quick`, answers from `model` itself."""
     pgd = PGD(eps_value(cell.eps), cell.steps, cell.restarts)
     images = images_from_frames([frame])
     outcomes = []
     for index, name in enumerate(cell.objectives):
-        if applies(name, frame, model.config):
+        wish = _wish(name, quick, frame)
+        if wish is not None:
             generator = torch.Generator().manual_seed(int(cell.key[:12], 16) + 1000 * number + index)
-            attacked = pgd(objective(name, quick, [frame]), images, generator=generator)
+            attacked = pgd(wish, images, generator=generator)
             prediction = model.predict(attacked.images)[0]
             rows = score_rows(frame, prediction, attack=f"pgd/{name}", eps=cell.eps)
             outcomes.append(Outcome(name, attacked, prediction, tuple(rows)))
     return outcomes
+
+
+def _wish(name: str, network: Network, frame: Frame) -> Objective | None:
+    """The wish `name` about a frame; None where there is nothing to attack."""
+    if isinstance(network, LaneDetectionModel):
+        return objective(name, network, [frame]) if applies(name, frame, network.config) else None
+    with torch.no_grad():
+        evidence = network(images_from_frames([frame]))
+    return EvidenceObjective(name, network, frame) if possible(name, evidence, truth_of(frame, evidence)) else None
 
 
 def _check(frame: Frame, outcome: Outcome, eps: float) -> dict[str, object]:

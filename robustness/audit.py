@@ -24,8 +24,9 @@ from perception.frame import Frame
 from perception.labels import is_scored, is_scored_lane
 from perception.lane import Lane
 from perception.lane_metrics import LEAST_POINTS, REACH
-from perception.model import LaneDetectionModel, images_from_frames
+from perception.model import images_from_frames
 from perception.prediction import Detection, LanePrediction, Prediction
+from perception.protocols import Network, Predictor, WhiteBox
 from robustness.cells import AuditCell, spread
 from robustness.gradcam import (
     box_evidence,
@@ -33,7 +34,6 @@ from robustness.gradcam import (
     lane_evidence,
     layer_of,
     points_at,
-    randomised,
     share,
     similarity,
 )
@@ -89,11 +89,11 @@ class ObjectMaps:
     random: Map
 
 
-def audit(cell: AuditCell, drive: Drive, model: LaneDetectionModel) -> tuple[Result, Pictures]:
+def audit(cell: AuditCell, drive: Drive, model: WhiteBox) -> tuple[Result, Pictures]:
     """Judge every frame of a drive with glare and without; explain the lines of the cell's share of them."""
-    name, _ = layer_of(model, cell.layer)
-    model.requires_grad_(False)
-    control = randomised(model)
+    network = model.network.requires_grad_(False)
+    name, _ = layer_of(network, cell.layer)
+    control = network.randomised()
     explained = spread(cell.frames, len(drive))
     rows: list[Row] = []
     facts: dict[str, object] = {"layer": name}
@@ -104,12 +104,12 @@ def audit(cell: AuditCell, drive: Drive, model: LaneDetectionModel) -> tuple[Res
         rows.extend(effects(twins))
         if number not in explained:
             continue
-        maps = [explain(twins, lane.slot, model, control, name) for lane in explainable_lanes(twins)]
+        maps = [explain(twins, lane.slot, network, control, name) for lane in explainable_lanes(twins)]
         rows.extend(row for one in maps for row in evidence(twins, one))
         if maps and "shown" not in facts:
             pictures += _pictures(twins, maps[0])
             facts["shown"] = _shown(twins, maps[0].slot)
-        objects = [explain_object(twins, found, model, control, name) for found in explainable_objects(twins)]
+        objects = [explain_object(twins, found, network, control, name) for found in explainable_objects(twins)]
         rows.extend(row for one in objects for row in object_evidence(twins, one))
         if objects and "shown_object" not in facts:
             pictures += _object_pictures(twins, objects[0])
@@ -117,7 +117,7 @@ def audit(cell: AuditCell, drive: Drive, model: LaneDetectionModel) -> tuple[Res
     return Result(tuple(rows), facts), pictures
 
 
-def look(frame: Frame, model: LaneDetectionModel) -> Twins:
+def look(frame: Frame, model: Predictor) -> Twins:
     """Ask the model about a frame and its twin.
 
     Raises:
@@ -133,15 +133,17 @@ def look(frame: Frame, model: LaneDetectionModel) -> Twins:
 
 
 def explainable_lanes(twins: Twins) -> list[Lane]:
-    """The true lines that a model must find and that have a slot of its."""
+    """The true lines that a model must find and that have a slot of its; none if it looks for no lines."""
     height = twins.frame.camera.height
+    if not twins.prediction.has_lanes:
+        return []
     return [lane for lane in twins.frame.lanes if lane.slot in SLOTS and is_scored_lane(lane, height)]
 
 
-def explain(twins: Twins, slot: int, model: LaneDetectionModel, control: LaneDetectionModel, layer: str) -> Maps:
+def explain(twins: Twins, slot: int, model: Network, control: Network, layer: str) -> Maps:
     """Three maps for the line in `slot`."""
 
-    def explained(frame: Frame, of: LaneDetectionModel) -> Map:
+    def explained(frame: Frame, of: Network) -> Map:
         module: nn.Module = of.explainable_layers[layer]
         return grad_cam(of, images_from_frames([frame]), lane_evidence(of, slot), module)
 
@@ -178,9 +180,7 @@ def explainable_objects(twins: Twins) -> list[Detection]:
     return found
 
 
-def explain_object(
-    twins: Twins, detection: Detection, model: LaneDetectionModel, control: LaneDetectionModel, layer: str
-) -> ObjectMaps:
+def explain_object(twins: Twins, detection: Detection, model: Network, control: Network, layer: str) -> ObjectMaps:
     """Two maps for a detection."""
     images = images_from_frames([twins.frame])
     here, random = (
@@ -280,8 +280,9 @@ def _line(prediction: Prediction, slot: int) -> LanePrediction | None:
 
 
 def _objects(twins: Twins, prediction: Prediction) -> list[bool]:
-    """Which of the objects that a model must find it finds."""
-    truths = [box for box in twins.frame.boxes if is_scored(box, twins.frame.camera.height)]
+    """Which of the objects that a model must find, of the classes that it knows, it finds."""
+    known = [box for box in twins.frame.boxes if box.label in prediction.classes]
+    truths = [box for box in known if is_scored(box, twins.frame.camera.height)]
     found = []
     for truth in truths:
         claims = [box.xyxy for box in prediction.boxes if box.label == truth.label and box.score >= SHOWN]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from perception.errors import WhiteoutError
-from perception.weights import read_card, replace_file
+from perception.weights import replace_file
 from robustness import table
 from robustness.attacks.health import Attempt, checks
 from robustness.cells import AttackCell, AuditCell, Cell, DriveCell, ModelCell, ModelRef, ScoreCell, expand
@@ -22,7 +22,7 @@ from robustness.progress import Progress
 from robustness.provenance import PACKAGES, commit, file_hash, source_hash, versions
 from robustness.scoring import damage
 from robustness.store import Result, Store
-from robustness.summary import DriveSource, HealthCheck, ModelSource, Provenance, Summary, ThreatModel
+from robustness.summary import DriveSource, HealthCheck, ModelSource, Omission, Provenance, Summary, ThreatModel
 from robustness.verdict import judge, overall
 
 TABLE = "results.parquet"
@@ -78,9 +78,11 @@ def summarise(
     whole = table.build((cell, result.rows) for cell, result in results)
     table.write(whole, store.out / TABLE)
     columns = table.Columns(whole)
-    models = list(dict.fromkeys(cell.model.name for cell, _ in results))
+    refs = {cell.model.name: cell.model for cell, _ in results}
+    models = list(refs)
     health = (*checks(*_attempts(results)), *saliency_check(columns), *drives_differ(results))
-    criteria = judge(plan, columns, models, health)
+    omissions = tuple(omission for ref in refs.values() for omission in omissions_of(plan, ref))
+    criteria = judge(plan, columns, models, health, omissions)
     conditions, comparisons = condition_results(plan, columns, models)
     layers = {cell.model.name: str(r.facts["layer"]) for cell, r in results if isinstance(cell, AuditCell)}
     return Summary(
@@ -104,7 +106,23 @@ def summarise(
             for weather in plan.weather
             for entry in error_types(sample_of(columns, model, weather), model, weather)
         ),
+        omissions=omissions,
     )
+
+
+def omissions_of(plan: Plan, ref: ModelRef) -> tuple[Omission, ...]:
+    """What the plan asks and a model cannot be asked, and what it never says."""
+    found = []
+    if plan.attacks and ref.not_attacked:
+        found.append(Omission(ref.name, "attack", f"not attacked: the model gives no gradients ({ref.not_attacked})"))
+    if plan.audits and ref.not_audited:
+        found.append(Omission(ref.name, "audit", f"not audited with Grad-CAM: {ref.not_audited}"))
+    words: dict[str, Literal["objects", "lanes"]] = {"lane lines": "lanes"}
+    found += [
+        Omission(ref.name, words.get(what, "objects"), f"not scored on {what}: the model does not look for them")
+        for what in ref.silent
+    ]
+    return tuple(found)
 
 
 def sentences(failures: Iterable[Failure]) -> tuple[str, ...]:
@@ -181,7 +199,7 @@ def _provenance(plan: Plan, store: Store, results: Sequence[tuple[ModelCell, Res
         table_hash=file_hash(store.out / TABLE),
         source_hash=source_hash("all"),
         commit=commit(),
-        models=tuple(ModelSource(ref.name, ref.weights_hash, _card(ref)) for ref in models.values()),
+        models=tuple(ModelSource(ref.name, ref.weights_hash, ref.facts) for ref in models.values()),
         drives=tuple(drives.values()),
         versions=versions(name for names in PACKAGES.values() for name in names),
         seeds=plan.seeds,
@@ -193,10 +211,3 @@ def _drive_source(store: Store, cell: DriveCell, content_hash: str) -> DriveSour
     scenario, seed = cell.run
     path = store.drive_path(cell).relative_to(store.out).as_posix()
     return DriveSource(scenario, cell.weather, seed, cell.frames, content_hash, path)
-
-
-def _card(ref: ModelRef) -> dict[str, str]:
-    """Short facts of a model's card."""
-    return {
-        name: str(value) for name, value in read_card(ref.source).facts.items() if isinstance(value, str | int | float)
-    }

@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from perception.weights import load_model
+from perception.adapters.candidate import open_model
+from perception.box import CLASSES
 from robustness.gradcam import layer_of
 from robustness.plan import GradCamPlan, PgdPlan, Plan
 from robustness.provenance import code_version, digest
@@ -32,11 +33,25 @@ START_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class ModelRef:
-    """A model under test: its name in the plan, the hash of its weights, where to load it from."""
+    """A model under test.
+
+    Attributes:
+        name: what tables and reports call it.
+        weights_hash: of its weights.
+        source: the plan's text, from which it is opened.
+        not_attacked: why it cannot be attacked; "" if it can.
+        not_audited: why Grad-CAM cannot explain it; "" if it can.
+        silent: what it does not look for at all ("objects", "lane lines", or a class).
+        facts: where it comes from, for the report.
+    """
 
     name: str
     weights_hash: str
     source: str = field(compare=False)
+    not_attacked: str = field(default="", compare=False)
+    not_audited: str = field(default="", compare=False)
+    silent: tuple[str, ...] = field(default=(), compare=False)
+    facts: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -146,17 +161,15 @@ Cell = DriveCell | ScoreCell | AttackCell | AuditCell
 
 def expand(plan: Plan) -> tuple[Cell, ...]:
     """Every cell of a plan: drives first, those of one map together."""
-    models = [model_ref(name) for name in plan.models]
-    for name, audit in ((name, audit) for name in plan.models for audit in plan.audits):
-        layer_of(load_model(name), audit.grad_cam.layer)
+    models = [model_ref(name, plan) for name in plan.models]
     drives = drive_cells(plan)
     cells: list[Cell] = [*sorted(drives, key=lambda drive: (drive.map, drive.run, drive.weather))]
     for drive in drives:
         for model in models:
             cells.append(ScoreCell(drive, model, code_version("score")))
-            for attack in plan.attacks:
+            for attack in plan.attacks if not model.not_attacked else ():
                 cells.extend(_attack_cells(plan, attack.pgd, drive, model))
-            for audit in plan.audits:
+            for audit in plan.audits if not model.not_audited else ():
                 cells.extend(_audit_cells(plan, audit.grad_cam, drive, model))
     return tuple(cells)
 
@@ -177,9 +190,22 @@ def drive_cells(plan: Plan) -> tuple[DriveCell, ...]:
     )  # fmt: skip
 
 
-def model_ref(name: str) -> ModelRef:
-    """A model of the plan, its weights hashed; the plan's word for a file is its stem."""
-    return ModelRef(Path(name).stem, load_model(name).weights_hash(), name)
+def model_ref(text: str, plan: Plan) -> ModelRef:
+    """A model of the plan, opened once: its weights hashed, what it cannot do noted.
+
+    Raises:
+        WhiteoutError: it cannot be opened, or lacks the layer that an audit names.
+    """
+    model = open_model(text)
+    if not model.no_layers:
+        for audit in plan.audits:
+            layer_of(model.network, audit.grad_cam.layer)
+    silent = [] if model.classes else ["objects"]
+    silent += [f"the class {label}" for label in CLASSES if model.classes and label not in model.classes]
+    silent += [] if model.has_lanes else ["lane lines"]
+    return ModelRef(
+        model.name, model.weights_hash(), text, model.no_gradients, model.no_layers, tuple(silent), dict(model.facts)
+    )
 
 
 def spread(count: int, total: int) -> tuple[int, ...]:

@@ -6,11 +6,20 @@ import argparse
 import os
 from pathlib import Path
 
+from perception.adapters.spec import SHORT_HELP
+
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Mount `report` and `doctor`."""
     report = commands.add_parser("report", help="play scenarios, attack and audit a model, write the report")
     report.add_argument("plan", nargs="?", type=Path, metavar="PLAN.yaml", help="what to ask (default: bundled)")
+    report.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help=f"{SHORT_HELP}; instead of the plan's, may be repeated",
+    )
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the report and its results")
     report.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="processes (default: all cores)")
     report.set_defaults(run=_report)
@@ -21,7 +30,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _report(options: argparse.Namespace) -> int:
     from robustness.report import report
 
-    return report(options.plan, options.out, workers=options.workers)
+    return report(options.plan, options.out, workers=options.workers, models=tuple(options.model))
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -94,7 +94,7 @@ def restrict(sample: Sample, runs: tuple[tuple[str, int], ...]) -> Sample:
         place[sample.runs.index(run)] = index
     kept = place[sample.run] >= 0
     frames = np.array([sample.frames[sample.runs.index(run)] for run in runs], dtype=np.int64)
-    return Sample(runs, frames, place[sample.run[kept]], sample.metric[kept], sample.value[kept])
+    return Sample(runs, frames, place[sample.run[kept]], sample.metric[kept], sample.value[kept], sample.blind)
 
 
 def compared(here: Sample, there: Sample, name: str, relation: str) -> Interval:

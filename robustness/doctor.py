@@ -20,7 +20,8 @@ REQUIRED: tuple[str, ...] = (
     "torch", "torchvision", "carla", "mitsuba", "pyoidn", "karellen-llvm-core", "roadgen", "assimp_py", "captum",
     "albumentations", "faster-coco-eval", "lightning-fabric", "numpy", "pyarrow",
 )  # fmt: skip
-OPTIONAL: dict[str, str] = {"nerfstudio": "pip install -c constraints.txt -e '.[field]'"}
+FIELD, MODELS = "pip install -c constraints.txt -e '.[field]'", "pip install -c constraints.txt -e '.[models]'"
+OPTIONAL: dict[str, str] = {"nerfstudio": FIELD, "onnx": MODELS, "onnx2torch": MODELS, "onnxruntime": MODELS}
 OURS: tuple[str, ...] = ("perception", "scenarios", "synth", "robustness")
 
 

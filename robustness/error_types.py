@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
@@ -42,7 +41,7 @@ def _entry(
     missed: Float[ndarray, "runs"],
     invented: Float[ndarray, "runs"],
 ) -> ErrorType:
-    frames = sample.frames.astype(np.float64)
+    frames = sample.pictures("lanes" if label == LANE_LINE else "objects")
     return ErrorType(
         model,
         weather,

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from captum.attr import LayerAttribution, LayerGradCam
+from captum.attr import LayerGradCam
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy import stats
 from torch import Tensor, nn
 
 from perception.errors import WhiteoutError
-from perception.model import LaneDetectionModel, Outputs
 from perception.prediction import Detection
+from perception.protocols import Network
 
-Score = Callable[[Outputs], Float[Tensor, "batch"]]
-"""The number that is explained, per picture."""
+Score = Callable[[Any], Float[Tensor, "batch"]]
+"""The number that is explained, per picture, from raw outputs."""
 
 
 @runtime_checkable
@@ -26,7 +26,7 @@ class Explainable(Protocol):
     """What Grad-CAM asks of a model; `perception.model.LaneDetectionModel` is one."""
 
     @property
-    def explainable_layers(self) -> dict[str, nn.Module]:
+    def explainable_layers(self) -> Mapping[str, nn.Module]:
         """Layers by name, the default first."""
         ...
 
@@ -40,18 +40,18 @@ def layer_of(model: Explainable, name: str | None) -> tuple[str, nn.Module]:
     return chosen, layers[chosen]
 
 
-def lane_evidence(model: LaneDetectionModel, slot: int) -> Score:
+def lane_evidence(model: Network, slot: int) -> Score:
     """The evidence for the line in `slot` (see `Lane.slot`)."""
     return lambda outputs: model.lane_score(outputs, slot)
 
 
-def box_evidence(model: LaneDetectionModel, detection: Detection) -> Score:
+def box_evidence(model: Network, detection: Detection) -> Score:
     """The evidence for one detected object, for a batch of one."""
     return lambda outputs: model.box_score(outputs, 0, detection)[None]
 
 
 def grad_cam(
-    model: LaneDetectionModel, image: Float[Tensor, "1 3 height width"], score: Score, layer: nn.Module
+    model: Network, image: Float[Tensor, "1 3 height width"], score: Score, layer: nn.Module
 ) -> Float[ndarray, "height width"]:
     """Positive evidence for `score` per pixel of the picture given, summing to 1; all zero where there is none.
 
@@ -62,8 +62,8 @@ def grad_cam(
     with torch.enable_grad():
         inputs = image.detach().clone().requires_grad_(True)
         coarse = explainer.attribute(inputs, relu_attributions=True)
-    fine = LayerAttribution.interpolate(coarse.detach(), tuple(image.shape[2:]), interpolate_mode="bilinear")
-    evidence = fine[0, 0].clamp(min=0).double().numpy()
+    fine = model.to_picture(coarse.detach(), image.shape[2], image.shape[3])
+    evidence = fine.clamp(min=0).double().numpy()
     total = float(evidence.sum())
     return evidence / total if np.isfinite(total) and total > 0 else np.zeros_like(evidence)
 
@@ -85,10 +85,3 @@ def similarity(one: Float[ndarray, "height width"], other: Float[ndarray, "heigh
     if any(np.ptp(values) == 0 for values in samples):
         return float("nan")
     return float(stats.spearmanr(*samples).statistic)
-
-
-def randomised(model: LaneDetectionModel, seed: int = 0) -> LaneDetectionModel:
-    """The same network with freshly drawn weights (Adebayo et al. 2018, arXiv 1810.03292)."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return LaneDetectionModel(model.config).eval().requires_grad_(False)

@@ -71,6 +71,8 @@ class Sample:
         run: per row, index into `runs`.
         metric: per row, the raw fact's name.
         value: per row, the fact.
+        blind: families ("objects", "lanes") that the model does not look for: of those, an event that is not there
+            says nothing.
     """
 
     runs: tuple[tuple[str, int], ...]
@@ -78,6 +80,11 @@ class Sample:
     run: Int[ndarray, "rows"]
     metric: ndarray
     value: Float[ndarray, "rows"]
+    blind: frozenset[str] = frozenset()
+
+    def pictures(self, family: Literal["objects", "lanes"]) -> Float[ndarray, "runs"]:
+        """Pictures per run in which the model looked for a family."""
+        return np.zeros(len(self.runs)) if family in self.blind else self.frames.astype(np.float64)
 
     def rows(self, name: str) -> Bool[ndarray, "rows"]:
         """Which rows hold the fact `name`."""
@@ -179,7 +186,7 @@ def informative(name: str, sample: Sample) -> Bool[ndarray, "runs"]:
     if name == "lane_error_m":
         return sample.count("lane_error_m") > 0
     if METRICS[name].better == "less":
-        return np.asarray(sample.frames > 0)
+        return np.asarray(sample.pictures(METRICS[name].family) > 0)
     if METRICS[name].family == "objects":
         return np.asarray(_truths(name, sample) > 0)
     return np.asarray(sample.total("lane_hits") + sample.total("lane_missed") > 0)
@@ -188,7 +195,7 @@ def informative(name: str, sample: Sample) -> Bool[ndarray, "runs"]:
 def trials(name: str, sample: Sample) -> float:
     """How many objects, lines or pictures an estimate rests on: what an interval without spread is made from."""
     if METRICS[name].better == "less":
-        return float(sample.frames.sum())
+        return float(sample.pictures(METRICS[name].family).sum())
     if METRICS[name].family == "objects":
         return float(_truths(name, sample).sum())
     return float((sample.total("lane_hits") + sample.total("lane_missed")).sum())
@@ -231,11 +238,11 @@ _ESTIMATORS: dict[str, Callable[[Sample], Estimator]] = {
     "car_ap50": lambda s: _average_precision(s, "car"),
     "ap50": _mean_average_precision,
     "object_recall": lambda s: Ratio(_claims(s, "hit"), _object_truths(s), "rate"),
-    "invented_objects": lambda s: Ratio(_claims(s, "false"), s.frames.astype(np.float64), "count"),
+    "invented_objects": lambda s: Ratio(_claims(s, "false"), s.pictures("objects"), "count"),
     "lane_f1": lambda s: _lane_ratio(s, 1.0, 0.5, 0.5),
     "lane_precision": lambda s: _lane_ratio(s, 1.0, 1.0, 0.0),
     "lane_recall": lambda s: _lane_ratio(s, 1.0, 0.0, 1.0),
-    "invented_lanes": lambda s: Ratio(s.total("lane_invented"), s.frames.astype(np.float64), "count"),
+    "invented_lanes": lambda s: Ratio(s.total("lane_invented"), s.pictures("lanes"), "count"),
     "lane_error_m": lambda s: Ratio(s.total("lane_error_m"), s.count("lane_error_m"), "mean"),
 }
 
@@ -249,4 +256,5 @@ def stack(samples: Sequence[Sample]) -> Sample:
         np.concatenate([sample.run + offset for sample, offset in zip(samples, offsets, strict=True)]),
         np.concatenate([sample.metric for sample in samples]),
         np.concatenate([sample.value for sample in samples]),
+        frozenset().union(*(sample.blind for sample in samples)),
     )

@@ -14,14 +14,16 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from perception.adapters.spec import checked_spec, parse_spec
 from perception.errors import WhiteoutError
+from perception.yaml_file import suggestion
 from robustness.measures import METRICS
-from robustness.scenario_names import known_scenarios, known_weathers, suggestion
+from robustness.scenario_names import known_scenarios, known_weathers
 from scenarios.qualities import QualityName
 from scenarios.weather import preset
 
-FILES = (".safetensors", ".py", ".xodr")
-"""What the name of a model, a scenario or a map ends in if it is a file's."""
+FILES = (".py", ".xodr")
+"""What the name of a scenario or a map ends in if it is a file's."""
 
 Objective = Literal["hide", "invent", "bend_lanes", "erase_lanes", "all"]
 """What an attacker may want; see `attacks/objectives.py`."""
@@ -76,8 +78,11 @@ def _metric(value: str) -> str:
 
 
 def _model(value: str) -> str:
-    """`reference`, or the path of a safetensors file."""
-    return value if value == "reference" else _file(value, "model", "train one with `whiteout train`")
+    """A model's text (see `perception.adapters.spec`), with absolute paths."""
+    try:
+        return str(checked_spec(value))
+    except WhiteoutError as error:
+        raise ValueError(str(error)) from error
 
 
 def _map(value: str) -> str:
@@ -237,8 +242,8 @@ class Plan(Strict):
     def _consistent(self) -> Plan:
         if self.reference_weather not in self.weather:
             raise ValueError(f"reference_weather {self.reference_weather!r} is not in the list weather; add it there")
-        for what, names in (("models", self.models), ("scenarios", self.scenarios)):
-            stems = [Path(name).stem for name in names]
+        models, scenarios = [model_name(name) for name in self.models], [Path(name).stem for name in self.scenarios]
+        for what, stems in (("models", models), ("scenarios", scenarios)):
             twice = next((stem for stem in stems if stems.count(stem) > 1), None)
             if twice is not None:
                 raise ValueError(f"two of {what} are called {twice!r}, so nobody could tell them apart; rename a file")
@@ -284,10 +289,18 @@ class Plan(Strict):
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
 
+def model_name(text: str) -> str:
+    """What tables and reports call a model of the plan."""
+    return parse_spec(text).name
+
+
 def _named(value: Any) -> Any:
     """Plain values with the paths of files cut down to their names."""
     if isinstance(value, dict):
-        return {key: _named(item) for key, item in value.items()}
+        named = {key: _named(item) for key, item in value.items()}
+        return named | (
+            {"models": [str(parse_spec(text).named()) for text in value["models"]]} if "models" in value else {}
+        )
     if isinstance(value, list):
         return [_named(item) for item in value]
     is_file = isinstance(value, str) and value.endswith(FILES) and Path(value).is_absolute()

@@ -19,26 +19,36 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "perception/drive*.py", "perception/frame.py", "perception/labels.py", "perception/lane.py",
         "perception/raster.py",
     ),
-    "score": ("perception/*.py", "robustness/scoring.py", "robustness/overlays.py", "robustness/work.py"),
-    "attack": (
-        "perception/*.py", "robustness/scoring.py", "robustness/overlays.py", "robustness/rasters.py",
-        "robustness/attack_cell.py", "robustness/attacks/*.py", "robustness/cells.py", "robustness/plan.py",
+    "score": (
+        "perception/*.py", "perception/adapters/*.py", "robustness/scoring.py", "robustness/overlays.py",
         "robustness/work.py",
     ),
+    "attack": (
+        "perception/*.py", "perception/adapters/*.py", "robustness/scoring.py", "robustness/overlays.py",
+        "robustness/rasters.py", "robustness/attack_cell.py", "robustness/attacks/*.py", "robustness/cells.py",
+        "robustness/plan.py", "robustness/work.py",
+    ),
     "audit": (
-        "perception/*.py", "robustness/scoring.py", "robustness/overlays.py", "robustness/rasters.py",
-        "robustness/audit.py", "robustness/gradcam.py", "robustness/cells.py", "robustness/work.py",
+        "perception/*.py", "perception/adapters/*.py", "robustness/scoring.py", "robustness/overlays.py",
+        "robustness/rasters.py", "robustness/audit.py", "robustness/gradcam.py", "robustness/cells.py",
+        "robustness/work.py",
     ),
     "all": ("perception/**/*.py", "scenarios/**/*.py", "synth/**/*.py", "robustness/**/*.py"),
 }  # fmt: skip
 """Which of our files decide the result of each kind of cell."""
 
+MODEL_PACKAGES = (
+    "torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "faster-coco-eval", "onnx", "onnx2torch",
+    "onnxruntime",
+)  # fmt: skip
+"""Packages that decide what a model says."""
+
 PACKAGES: dict[str, tuple[str, ...]] = {
     "drive": ("carla", "mitsuba", "drjit", "karellen-llvm-core", "pyoidn", "roadgen", "numpy",
               "opencv-python-headless"),
-    "score": ("torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "faster-coco-eval"),
-    "attack": ("torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "faster-coco-eval"),
-    "audit": ("torch", "torchvision", "captum", "numpy", "scipy", "opencv-python-headless", "faster-coco-eval"),
+    "score": MODEL_PACKAGES,
+    "attack": MODEL_PACKAGES,
+    "audit": (*MODEL_PACKAGES, "captum"),
 }  # fmt: skip
 """Which packages decide it."""
 

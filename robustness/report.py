@@ -23,20 +23,21 @@ from robustness.summary import Summary, as_dict
 PAGE, SUMMARY, JUNIT = "report.html", "summary.json", "junit.xml"
 
 
-def report(plan: Path | None, out: Path, *, workers: int, quiet: bool = False) -> int:
+def report(plan: Path | None, out: Path, *, workers: int, models: tuple[str, ...] = (), quiet: bool = False) -> int:
     """Play, score, attack, audit, judge, and write it all down.
 
     Args:
         plan: a YAML file; None for the bundled plan.
         out: folder of the report; what an earlier run finished there is used.
         workers: processes that share the cores.
+        models: texts of models (see `perception.adapters.spec`) that stand in for the plan's; none for the plan's own.
         quiet: print nothing.
 
     Returns:
         The exit code: 0 all criteria pass, 1 one fails, 3 none fails but one is inconclusive, 2 a cell failed.
     """
-    asked = read_plan(plan)
-    summary = run(asked, out, workers=workers, command=command(plan, out), quiet=quiet)
+    asked = read_plan(plan, models)
+    summary = run(asked, out, workers=workers, command=command(plan, out, models), quiet=quiet)
     write(summary, out)
     if not quiet:
         print(closing_words(summary, out))
@@ -51,9 +52,10 @@ def write(summary: Summary, out: Path) -> None:
     replace_file(out / PAGE, render(summary, out, machine()).encode())
 
 
-def command(plan: Path | None, out: Path) -> str:
+def command(plan: Path | None, out: Path, models: tuple[str, ...] = ()) -> str:
     """What a reader types to repeat the run."""
-    words = ["whiteout", "report", *([str(plan)] if plan else []), "--out", str(out)]
+    named = [word for model in models for word in ("--model", model)]
+    words = ["whiteout", "report", *([str(plan)] if plan else []), *named, "--out", str(out)]
     return shlex.join(words)
 
 
@@ -73,6 +75,7 @@ def closing_words(summary: Summary, out: Path) -> str:
     """The last lines on the screen: each verdict, then where to read on."""
     width = max(len(criterion.verdict) for criterion in summary.criteria)
     lines = [f"{c.verdict:<{width}}  {c.name} [{c.model}]: {c.reason}" for c in summary.criteria]
+    lines += [f"{omission.sentence} [{omission.model}]" for omission in summary.omissions]
     lines += [f"not computed: {failure}" for failure in summary.failures]
     return "\n".join([*lines, f"{summary.verdict}: open {out / PAGE}"])
 

@@ -11,11 +11,15 @@ import torch
 from perception.box import CLASSES
 from perception.frame import Frame
 from perception.metrics import OPERATING_SCORE, FrameScore, score_frame
-from perception.model import LaneDetectionModel, images_from_frames
+from perception.model import images_from_frames
 from perception.prediction import Prediction
+from perception.protocols import Predictor
 
 SHOWN = OPERATING_SCORE
 """Least confidence of a detection that counts as a claim and is drawn in the report."""
+
+LANE_FACTS = ("lane_hits", "lane_false", "lane_missed", "lane_invented", "lane_error_m")
+"""Facts about a picture's lane lines."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Row:
         attack: "none", or the attack and its objective, such as "pgd/hide".
         eps: the attack's strength as the plan writes it, "0" without one.
         value: the fact; 0 where not valid.
-        valid: false where there is nothing to speak of (no lane line, so no error).
+        valid: false where there is nothing to speak of (no lane line, so no error), and where the model does not look.
     """
 
     frame: str
@@ -37,7 +41,7 @@ class Row:
     valid: bool = True
 
 
-def predict_one(model: LaneDetectionModel, frame: Frame) -> Prediction:
+def predict_one(model: Predictor, frame: Frame) -> Prediction:
     """What the model says about a frame; one picture at a time, so that no other picture can change the rounding."""
     return model.predict(images_from_frames([frame]))[0]
 
@@ -77,20 +81,17 @@ def use_one_thread() -> None:
 
 
 def _object_facts(score: FrameScore) -> list[tuple[str, float]]:
-    truths = [(f"truths:{label}", float(score.boxes.truths.get(label, 0))) for label in CLASSES]
+    truths = [(f"truths:{label}", float(score.boxes.truths.get(label, math.nan))) for label in CLASSES]
     found = [(f"{'hit' if match.correct else 'false'}:{match.label}", match.score) for match in score.boxes.matches]
     return [*truths, *found]
 
 
 def _lane_facts(score: FrameScore) -> list[tuple[str, float]]:
     lanes = score.lanes
-    return [
-        ("lane_hits", float(lanes.tp)),
-        ("lane_false", float(lanes.fp)),
-        ("lane_missed", float(lanes.fn)),
-        ("lane_invented", float(lanes.invented)),
-        ("lane_error_m", score.lane_error),
-    ]
+    if lanes is None:
+        return [(name, math.nan) for name in LANE_FACTS]
+    values = (lanes.tp, lanes.fp, lanes.fn, lanes.invented, score.lane_error)
+    return [(name, float(value)) for name, value in zip(LANE_FACTS, values, strict=True)]
 
 
 def _loss(hits: float, wrong: float) -> float:

@@ -73,6 +73,21 @@ class CriterionResult:
 
 
 @dataclass(frozen=True)
+class Omission:
+    """Something that was not done to a model.
+
+    Attributes:
+        model: which one.
+        what: what there are no numbers about, or not about all of it.
+        sentence: why, for a reader.
+    """
+
+    model: str
+    what: Literal["attack", "audit", "objects", "lanes"]
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Change:
     """How a metric differs from the same runs in the reference weather.
 
@@ -357,6 +372,7 @@ class Summary:
         metrics: name -> (plain words, unit, "more" or "less" is better) of every metric that appears.
         comparisons: number of tests behind the Holm correction.
         errors: what is missed and what is invented, by class; see `error_types.py`.
+        omissions: what was not done to a model, and why.
     """
 
     title: str
@@ -374,6 +390,7 @@ class Summary:
     reference_weather: str
     comparisons: int
     errors: tuple[ErrorType, ...] = ()
+    omissions: tuple[Omission, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -87,7 +87,18 @@ class Columns:
         pictures = set(zip(index[known].tolist(), self["frame"][rows][known].tolist(), strict=True))
         frames = np.bincount([run for run, _ in pictures] or [], minlength=len(order)).astype(np.int64)
         kept = known & self["valid"][rows].astype(bool)
-        return Sample(tuple(order), frames, index[kept], self["metric"][rows][kept], self["value"][rows][kept])
+        metric, value = self["metric"][rows][kept], self["value"][rows][kept]
+        return Sample(tuple(order), frames, index[kept], metric, value, self._blind(rows))
+
+    def _blind(self, rows: ndarray) -> frozenset[str]:
+        """Families of which the chosen rows hold no valid fact although they speak of it."""
+        metric, valid = self["metric"][rows], self["valid"][rows].astype(bool)
+        blind = set()
+        for family, start in (("objects", "truths:"), ("lanes", "lane_hits")):
+            about = np.char.startswith(metric.astype(np.str_), start)
+            if about.any() and not valid[about].any():
+                blind.add(family)
+        return frozenset(blind)
 
 
 def _columns(*line: object) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from robustness.conditions import compared, intervals, where_sample
 from robustness.measures import METRICS
 from robustness.plan import Criterion, Plan, Where
-from robustness.summary import CriterionResult, HealthCheck, Interval, Verdict
+from robustness.summary import CriterionResult, HealthCheck, Interval, Omission, Verdict
 from robustness.table import Columns
 
 LEAST_RUNS = 5
@@ -23,10 +23,14 @@ ORDER: tuple[Verdict, ...] = ("FAIL", "INCONCLUSIVE", "PASS")
 
 
 def judge(
-    plan: Plan, columns: Columns, models: Sequence[str], health: Sequence[HealthCheck]
+    plan: Plan,
+    columns: Columns,
+    models: Sequence[str],
+    health: Sequence[HealthCheck],
+    omissions: Sequence[Omission] = (),
 ) -> tuple[CriterionResult, ...]:
-    """Every criterion for every model, worst first."""
-    results = [_judge(criterion, columns, model, health) for model in models for criterion in plan.accept]
+    """Every criterion for every model, worst first; what was not done to a model is never a PASS."""
+    results = [_judge(criterion, columns, model, health, omissions) for model in models for criterion in plan.accept]
     return tuple(sorted(results, key=lambda result: ORDER.index(result.verdict)))
 
 
@@ -48,7 +52,9 @@ def decide(measured: Interval, bound: str, threshold: float) -> Verdict:
     return "INCONCLUSIVE" if _keeps(good, bound, threshold) else "FAIL"
 
 
-def _judge(criterion: Criterion, columns: Columns, model: str, health: Sequence[HealthCheck]) -> CriterionResult:
+def _judge(
+    criterion: Criterion, columns: Columns, model: str, health: Sequence[HealthCheck], omissions: Sequence[Omission]
+) -> CriterionResult:
     here, there = _measure(columns, model, criterion.where, criterion.metric), None
     measured = here
     if criterion.relative_to is not None:
@@ -60,6 +66,9 @@ def _judge(criterion: Criterion, columns: Columns, model: str, health: Sequence[
     reason = _reason(measured, bound, threshold, verdict)
     covers = {"all"} | ({"attack"} if criterion.where.eps else set())
     broken = next((check for check in health if not check.passed and check.covers in covers), None)
+    missing = _omission(criterion, model, omissions)
+    if missing is not None and not math.isfinite(measured.value):
+        verdict, reason = "INCONCLUSIVE", missing
     if broken is not None:
         verdict, reason = "INCONCLUSIVE", f"a check of the instruments failed: {broken.name} ({broken.detail})"
     return CriterionResult(
@@ -76,6 +85,13 @@ def _judge(criterion: Criterion, columns: Columns, model: str, health: Sequence[
         verdict=verdict,
         reason=reason,
     )
+
+
+def _omission(criterion: Criterion, model: str, omissions: Sequence[Omission]) -> str | None:
+    """Why there is nothing that a criterion could be judged by."""
+    attacked = any(where and where.eps for where in (criterion.where, criterion.relative_to))
+    about = (METRICS[criterion.metric].family, *(["attack"] if attacked else []))
+    return next((one.sentence for one in omissions if one.model == model and one.what in about), None)
 
 
 def _measure(columns: Columns, model: str, where: Where, metric: str) -> Interval:

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from functools import lru_cache
 from types import TracebackType
 
+from perception.adapters.candidate import Candidate, open_model
 from perception.drive import Drive
 from perception.errors import WhiteoutError
-from perception.model import LaneDetectionModel
-from perception.weights import load_model
+from perception.protocols import Predictor
 from robustness.attack_cell import attack
 from robustness.audit import audit
 from robustness.cells import AttackCell, AuditCell, Cell, DriveCell, ModelCell, ModelRef, ScoreCell
@@ -88,7 +88,7 @@ class Workshop:
             raise
 
 
-def score(drive: Drive, model: LaneDetectionModel) -> Result:
+def score(drive: Drive, model: Predictor) -> Result:
     """The model's answers on every frame."""
     rows: list[Row] = []
     shown: dict[str, object] = {}
@@ -113,9 +113,9 @@ def score(drive: Drive, model: LaneDetectionModel) -> Result:
 
 
 @lru_cache(maxsize=1)
-def _model(ref: ModelRef) -> LaneDetectionModel:
+def _model(ref: ModelRef) -> Candidate:
     """The model, checked to be the one that the cell is named after."""
-    model = load_model(ref.source)
+    model = open_model(ref.source)
     if model.weights_hash() != ref.weights_hash:
         raise WhiteoutError(f"{ref.source}: the weights changed while the campaign ran; run it again")
-    return model.requires_grad_(False)
+    return model

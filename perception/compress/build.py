@@ -23,9 +23,9 @@ from perception.compress.int8 import OUTPUT_LAYERS, Method, Ranges, quantise_dyn
 from perception.compress.layers import Layer, layers
 from perception.compress.pictures import drawn_pictures, input_pictures
 from perception.compress.runtimes import OnnxSession, OpenVino, Runtime, provider_name, write_openvino, write_tensorrt
-from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.model import LaneDetectionModel
+from perception.shards import FrameSource
 from perception.weights import replace_file
 
 Target = Literal["onnx", "int8", "openvino", "tensorrt"]
@@ -69,7 +69,7 @@ class Built:
     layers: tuple[Layer, ...] = ()
 
 
-def build(model: LaneDetectionModel, request: Request, out: Path, drives: Sequence[Drive] = ()) -> Built:
+def build(model: LaneDetectionModel, request: Request, out: Path, drives: Sequence[FrameSource] = ()) -> Built:
     """Write the compressed file.
 
     Raises:
@@ -111,7 +111,7 @@ def correlations(wanted: Mapping[str, ndarray], given: Mapping[str, ndarray]) ->
     return {name: float(np.corrcoef(ours.ravel(), given[name].ravel())[0, 1]) for name, ours in wanted.items()}
 
 
-def _check(request: Request, out: Path, drives: Sequence[Drive]) -> None:
+def _check(request: Request, out: Path, drives: Sequence[FrameSource]) -> None:
     """Refuse before any work is done what cannot be done."""
     suffix = ".xml" if request.to == "openvino" else ".onnx"
     if out.suffix != suffix:
@@ -130,7 +130,7 @@ def _write_int8(
     network: ModelProto,
     request: Request,
     out: Path,
-    drives: Sequence[Drive],
+    drives: Sequence[FrameSource],
     facts: Mapping[str, JsonValue],
     pictures: Float[Tensor, "n 3 height width"],
 ) -> Built:

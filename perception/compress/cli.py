@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+from perception.arguments import open_sources, positive, use_threads
+
 TARGETS: tuple[str, ...] = ("onnx", "int8", "openvino", "tensorrt")
 PROVIDERS_HELP = "runs ONNX files: cpu (the default), openvino, cuda or tensorrt"
 
@@ -24,42 +26,38 @@ def add_compress(commands: argparse._SubParsersAction) -> None:
     )
     compress.add_argument("--method", choices=("static", "dynamic"), default="static", help="of int8 (%(default)s)")
     compress.add_argument("--ranges", choices=("minmax", "entropy"), default="minmax", help="of static (%(default)s)")
-    compress.add_argument("--pictures", type=int, default=64, metavar="N", help="calibration pictures (%(default)s)")
+    compress.add_argument(
+        "--pictures", type=positive, default=64, metavar="N", help="calibration pictures (%(default)s)"
+    )
     compress.add_argument(
         "--keep", nargs="+", default=[], metavar="LAYER", help="more layers in float32, * for any text"
     )
     compress.add_argument("--provider", default="cpu", help=PROVIDERS_HELP)
     compress.add_argument("--json", type=Path, metavar="FILE", help="write the comparison here too")
-    compress.add_argument("--threads", type=int, default=None, help="processor threads (default: all cores)")
+    compress.add_argument("--threads", type=positive, default=None, help="processor threads (default: all cores)")
     compress.set_defaults(run=run_compress)
 
 
 def run_compress(args: argparse.Namespace) -> int:
     """Handle `whiteout compress`."""
-    import torch
-
     from perception.compress.optional import need
 
     for package in ("onnx", "onnxruntime", "onnxscript"):
         need(package, "compress")
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    use_threads(args.threads)
     return _compare(args) if args.compare else _build(args)
 
 
 def _build(args: argparse.Namespace) -> int:
     from perception.compress.build import Request, build
     from perception.compress.show import show_built
-    from perception.drive import Drive
     from perception.errors import WhiteoutError
     from perception.weights import load_model
 
     if args.out is None:
         raise WhiteoutError("--out is missing; name the file to write.")
-    if args.pictures < 1:
-        raise WhiteoutError(f"--pictures is {args.pictures}; use a whole number above 0.")
     request = Request(args.to, args.method, args.ranges, args.pictures, tuple(args.keep))
-    drives = [Drive.open(path) for path in args.data]
+    drives = open_sources(args.data)
     show_built(build(load_model(args.model), request, args.out, drives), args.out)
     return 0
 
@@ -67,10 +65,9 @@ def _build(args: argparse.Namespace) -> int:
 def _compare(args: argparse.Namespace) -> int:
     from perception.compress.compare import compare
     from perception.compress.show import show_comparison
-    from perception.drive import Drive
     from perception.weights import replace_file
 
-    drives = [Drive.open(path) for path in args.data]
+    drives = open_sources(args.data)
     rows = compare([args.model, *args.compare], drives, args.provider)
     show_comparison(rows)
     if args.json:

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from perception.compress.compressed import SUFFIXES, CompressedModel, files_of, open_model
+from perception.compress.compressed import SUFFIXES, CompressedModel, files_of, load_ours
 from perception.compress.pictures import drawn_pictures
-from perception.drive import Drive
 from perception.inference import evaluate_model
 from perception.outputs import Outputs
+from perception.shards import FrameSource
 from perception.weights import resolve
 
 BATCHES: tuple[int, int] = (1, 16)
@@ -53,7 +53,7 @@ class Row:
 
 
 def compare(
-    names: Sequence[str], drives: Sequence[Drive], provider: str = "cpu", *, progress: bool = True
+    names: Sequence[str], drives: Sequence[FrameSource], provider: str = "cpu", *, progress: bool = True
 ) -> list[Row]:
     """A row for each model: weights, "reference", or compressed files; one after the other on a quiet machine."""
     return [_row(name, drives, provider, progress) for name in names]
@@ -69,8 +69,8 @@ def latency(
         return 1000 * median(_seconds(network, images) for _ in range(REPEATS))
 
 
-def _row(name: str, drives: Sequence[Drive], provider: str, progress: bool) -> Row:
-    model = open_model(name, provider)
+def _row(name: str, drives: Sequence[FrameSource], provider: str, progress: bool) -> Row:
+    model = load_ours(name, provider)
     scores = evaluate_model(model, drives, progress=progress).to_dict() if drives else {}
     by_class = scores.get("ap50_by_class")
     return Row(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from numpy import ndarray
 from torch import Tensor
 
 from perception.compress.imprint import Imprint, read_imprint
@@ -17,6 +16,7 @@ from perception.errors import WhiteoutError
 from perception.model import LaneDetectionModel, decode, to_size
 from perception.outputs import Outputs, location_points
 from perception.prediction import Prediction
+from perception.protocols import Images
 from perception.weights import load_model
 
 SUFFIXES: tuple[str, ...] = (".onnx", ".xml")
@@ -26,10 +26,14 @@ SUFFIXES: tuple[str, ...] = (".onnx", ".xml")
 class CompressedModel:
     """Predicts like a `LaneDetectionModel`; there are no gradients.
 
+    It is a `Detector` and a `LaneDetector` (`perception.protocols`).
+
     Attributes:
         imprint: what the file says about itself.
         config: the model's shape.
     """
+
+    no_gradients = "compressed files have no gradients"
 
     def __init__(self, runtime: Runtime, digest: str, where: str) -> None:
         self.imprint: Imprint = read_imprint(runtime.imprint, where)
@@ -46,9 +50,7 @@ class CompressedModel:
         return Outputs.from_tensors(found, self._points, (height, width))
 
     @torch.no_grad()
-    def predict(
-        self, images: Float[Tensor, "batch 3 height width"] | Float[ndarray, "batch 3 height width"]
-    ) -> list[Prediction]:
+    def predict(self, images: Images) -> list[Prediction]:
         """Objects and lines of each picture, in the pixels of the pictures given."""
         return decode(self(torch.as_tensor(images)), self.config)
 
@@ -72,7 +74,7 @@ class CompressedModel:
         return self._digest
 
 
-def open_model(name: str | Path, provider: str = "cpu") -> LaneDetectionModel | CompressedModel:
+def load_ours(name: str | Path, provider: str = "cpu") -> LaneDetectionModel | CompressedModel:
     """A compressed model by its file's ending, otherwise weights (or "reference"); `provider` is for ONNX files."""
     return load_compressed(name, provider) if Path(name).suffix.lower() in SUFFIXES else load_model(name)
 

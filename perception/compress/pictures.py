@@ -11,14 +11,13 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from perception.config import ModelConfig
-from perception.drive import Drive
 from perception.model import images_from_frames, to_size
 
 COARSE = 8
 """Side of the patches that drawn pictures are blended from [px]."""
 
 
-def input_pictures(drives: Sequence[Drive], config: ModelConfig, count: int) -> Float[Tensor, "n 3 height width"]:
+def input_pictures(drives: Sequence[FrameSource], config: ModelConfig, count: int) -> Float[Tensor, "n 3 height width"]:
     """Up to `count` frames, evenly spaced over all drives, at the model's input size; at least one frame."""
     places = [(drive, index) for drive in drives for index in range(len(drive))]
     chosen = np.linspace(0, len(places) - 1, min(count, len(places))).round().astype(int)

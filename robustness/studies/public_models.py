@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+import torch
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
+from torch import Tensor
 
+from perception.adapters.description import Objects, read_description
+from perception.adapters.onnx_model import OnnxModel
+from perception.adapters.spec import DESCRIPTIONS
 from perception.errors import WhiteoutError
 
-COCO_PERSON, COCO_VEHICLES = 0, (2, 5, 7)
-"""Places of COCO's person, and of car, bus and truck, in an 80-class output."""
+KINDS = {0: "pedestrian", 2: "car", 5: "car", 7: "car"}
+"""Places of COCO's person, car, bus and truck in an 80-class output, by what they count as: a vehicle is a car."""
+
+WORDS = {"pedestrian": "person", "car": "vehicle"}
+
+SCORE, OVERLAP = 0.3, 0.45
+"""Confidence and overlap thresholds of YOLOX's own demonstration (its `--conf 0.3 --nms 0.45`)."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +35,9 @@ class Found:
     score: float
 
 
-def _session(file: Path) -> Any:
-    if not file.is_file():
-        raise WhiteoutError(f"{file} is missing; --models must name the folder that holds it")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-
-
 class TwinLiteNet:
     """Lane lines and drivable area (Che et al. 2023), trained on BDD100K."""
 
-    SIZE = (640, 360)
     file = Path("twinlitenet/best.onnx")
 
     def __init__(self, folder: Path) -> None:
@@ -48,25 +46,19 @@ class TwinLiteNet:
         Raises:
             WhiteoutError: it is not there.
         """
-        self._session = _session(folder / self.file)
+        self._model = _opened(folder / self.file, "twinlitenet")
 
     def lane_pixels(self, rgb: UInt8[ndarray, "height width 3"]) -> Bool[ndarray, "height width"]:
         """Where the model sees a lane line, at the picture's own size."""
-        small = cv2.resize(rgb, self.SIZE, interpolation=cv2.INTER_LINEAR)
-        batch = np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32) / 255
-        scores = np.asarray(self._session.run(["ll"], {"images": batch})[0][0])
-        lines = (scores[1] > scores[0]).astype(np.uint8)
+        lanes = self._model.evidence(_images(rgb)).lanes
+        assert lanes is not None
+        lines = (lanes.log_odds[0, 0] > 0).numpy().astype(np.uint8)
         return np.asarray(cv2.resize(lines, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_NEAREST) > 0)
 
 
 class YoloxNano:
     """Objects of COCO's classes (Ge et al. 2021)."""
 
-    SIZE = 416
-    STRIDES = (8, 16, 32)
-    MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    SCORE, OVERLAP = 0.3, 0.45
-    """Confidence and overlap thresholds of YOLOX's own demonstration (its `--conf 0.3 --nms 0.45`)."""
     file = Path("yolox_nano/yolox_nano.onnx")
 
     def __init__(self, folder: Path) -> None:
@@ -75,38 +67,24 @@ class YoloxNano:
         Raises:
             WhiteoutError: it is not there.
         """
-        self._session = _session(folder / self.file)
-        cells = [
-            np.stack(np.meshgrid(np.arange(self.SIZE // s), np.arange(self.SIZE // s)), -1).reshape(-1, 2)
-            for s in self.STRIDES
-        ]
-        self._grid = np.concatenate(cells)
-        self._stride = np.concatenate([np.full(len(c), s) for c, s in zip(cells, self.STRIDES, strict=True)])
+        objects = Objects(decoder="yolox", classes=KINDS, score=SCORE, nms_iou=OVERLAP)
+        self._model = _opened(folder / self.file, "yolox_nano_legacy", objects)
 
     def objects(self, rgb: UInt8[ndarray, "height width 3"]) -> list[Found]:
         """People, cars, buses and trucks in a picture, best first."""
-        scale = min(self.SIZE / rgb.shape[0], self.SIZE / rgb.shape[1])
-        small = cv2.resize(rgb, (int(rgb.shape[1] * scale), int(rgb.shape[0] * scale)), interpolation=cv2.INTER_LINEAR)
-        canvas = np.full((self.SIZE, self.SIZE, 3), 114, np.uint8)
-        canvas[: small.shape[0], : small.shape[1]] = small
-        batch: Float32[ndarray, "1 3 size size"] = (
-            ((canvas / 255 - self.MEAN) / self.DEVIATION).transpose(2, 0, 1)[None].astype(np.float32)
-        )
-        raw = np.asarray(self._session.run(None, {self._session.get_inputs()[0].name: batch})[0][0], np.float64)
-        centre = (raw[:, :2] + self._grid) * self._stride[:, None]
-        size = np.exp(raw[:, 2:4]) * self._stride[:, None]
-        boxes = np.concatenate([centre - size / 2, centre + size / 2], 1) / scale
-        scores = raw[:, 4:5] * raw[:, 5:]
-        found = self._best("person", boxes, scores[:, COCO_PERSON])
-        found += self._best("vehicle", boxes, scores[:, list(COCO_VEHICLES)].max(1))
-        return sorted(found, key=lambda one: -one.score)
+        boxes = self._model.predict(_images(rgb))[0].boxes
+        return [Found(WORDS[box.label], box.xyxy, box.score) for box in boxes]
 
-    def _best(self, kind: str, boxes: Float[ndarray, "n 4"], scores: Float[ndarray, "n"]) -> list[Found]:
-        likely = scores > self.SCORE
-        corners = boxes[likely]
-        rows = np.column_stack([corners[:, :2], corners[:, 2:] - corners[:, :2]]).tolist()
-        kept = cv2.dnn.NMSBoxes(rows, scores[likely].tolist(), self.SCORE, self.OVERLAP)
-        return [
-            Found(kind, tuple(float(v) for v in corners[i]), float(scores[likely][i]))  # type: ignore[arg-type]
-            for i in np.asarray(kept, int).ravel()
-        ]
+
+def _opened(file: Path, description: str, objects: Objects | None = None) -> OnnxModel:
+    if not file.is_file():
+        raise WhiteoutError(f"{file} is missing; --models must name the folder that holds it")
+    path = DESCRIPTIONS / f"{description}.yaml"
+    described = read_description(path)
+    if objects is not None:
+        described = described.model_copy(update={"objects": objects})
+    return OnnxModel(file, described, described_in=path)
+
+
+def _images(rgb: UInt8[ndarray, "height width 3"]) -> Float[Tensor, "1 3 height width"]:
+    return torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None].float() / 255

@@ -22,7 +22,7 @@ from robustness.audit import (
     object_evidence,
     road_distance,
 )
-from robustness.gradcam import box_evidence, grad_cam, lane_evidence, layer_of, points_at, randomised, share, similarity
+from robustness.gradcam import box_evidence, grad_cam, lane_evidence, layer_of, points_at, share, similarity
 from robustness.scoring import damage, predict_one, score_rows
 from tests.robustness.drawn_world import CAMERA, frame, line
 
@@ -98,7 +98,7 @@ def test_heat_maps_sum_to_one_and_depend_on_weights_and_slot(model: LaneDetectio
     name, layer = layer_of(model, None)
     left = grad_cam(model, images, lane_evidence(model, -1), layer)
     right = grad_cam(model, images, lane_evidence(model, 1), layer)
-    other = randomised(model)
+    other = model.randomised()
     random = grad_cam(other, images, lane_evidence(other, -1), other.explainable_layers[name])
     assert left.shape == shown.image.shape[:2]
     assert left.sum() == pytest.approx(1.0)
@@ -122,7 +122,7 @@ def test_the_evidence_for_found_objects_is_shared_out(model: LaneDetectionModel)
     seen = look(frame(0, glare=0.3), model)
     (car,) = explainable_objects(seen)
     assert car.label == "car"
-    maps = explain_object(seen, car, model, randomised(model), "stage_8")
+    maps = explain_object(seen, car, model, model.randomised(), "stage_8")
     shares = {row.metric: row.value for row in object_evidence(seen, maps)}
     left, top, right, bottom = car.xyxy
     area = (math.ceil(right) - math.floor(left)) * (math.ceil(bottom) - math.floor(top)) / (96 * 160)

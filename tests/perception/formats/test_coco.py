@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from faster_coco_eval import COCO
 
-from perception.cli import FORMAT_NAMES
 from perception.drive import Drive
 from perception.errors import WhiteoutError
+from perception.formats.cli import FORMAT_NAMES
 from perception.formats.convert import convert
 from perception.formats.item import Options
 from perception.formats.table import FORMATS, guess

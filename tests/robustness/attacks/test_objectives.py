@@ -28,6 +28,7 @@ def attacked_score(model: LaneDetectionModel, name: str) -> tuple[dict[str, floa
     facts = []
     for picture in (images, attacked.images):
         score = score_frame(shown, model.predict(picture)[0])
+        assert score.lanes is not None
         facts.append(
             {
                 "found": float(sum(match.correct and match.score > 0.3 for match in score.boxes.matches)),

@@ -1,0 +1,81 @@
+"""What the subcommands share: types of arguments, and what is done with them."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from perception.shards import FrameSource
+
+
+def open_sources(paths: list[Path]) -> list[FrameSource]:
+    from perception.shards import open_source
+
+    return [open_source(path) for path in paths]
+
+
+def command_line() -> str:
+    """The command line, for a card."""
+    return shlex.join(["whiteout", *sys.argv[1:]])
+
+
+def use_threads(threads: int | None) -> None:
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def show_figures(figures: dict[str, object]) -> None:
+    """Print figures as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("figure", "value")
+    for name, value in figures.items():
+        entries = {f"{name} {key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
+        for label, number in entries.items():
+            table.add_row(
+                label, "-" if number is None else f"{number:.3f}" if isinstance(number, float) else str(number)
+            )
+    Console().print(table)
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return number
+
+
+def natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 on")
+    return number
+
+
+def above_zero(text: str) -> float:
+    number = float(text)
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
+def field_of_view(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 180:
+        raise argparse.ArgumentTypeError(f"{text} is not an angle between 0 and 180 degrees")
+    return number
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdigit() for part in parts):
+        raise argparse.ArgumentTypeError(f"{text} is no size; write width and height like 480x288")
+    return int(parts[0]), int(parts[1])
