@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def open_sources(paths: list[Path]) -> list[FrameSource]:
+    """Open drives or shard sets."""
     from perception.shards import open_source
 
     return [open_source(path) for path in paths]
@@ -25,6 +26,7 @@ def command_line() -> str:
 
 
 def use_threads(threads: int | None) -> None:
+    """Bound torch's threads, where a number is said."""
     import torch
 
     if threads:
@@ -47,6 +49,7 @@ def show_figures(figures: dict[str, object]) -> None:
 
 
 def positive(text: str) -> int:
+    """A whole number above 0."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
@@ -54,6 +57,7 @@ def positive(text: str) -> int:
 
 
 def natural(text: str) -> int:
+    """A whole number from 0 on."""
     number = int(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 on")
@@ -61,6 +65,7 @@ def natural(text: str) -> int:
 
 
 def above_zero(text: str) -> float:
+    """A number above 0."""
     number = float(text)
     if not (math.isfinite(number) and number > 0):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
@@ -68,6 +73,7 @@ def above_zero(text: str) -> float:
 
 
 def field_of_view(text: str) -> float:
+    """An angle between 0 and 180 [degrees]."""
     number = float(text)
     if not 0 < number < 180:
         raise argparse.ArgumentTypeError(f"{text} is not an angle between 0 and 180 degrees")
@@ -75,6 +81,7 @@ def field_of_view(text: str) -> float:
 
 
 def picture_size(text: str) -> tuple[int, int]:
+    """Width and height [px], like 480x288."""
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdigit() for part in parts):
         raise argparse.ArgumentTypeError(f"{text} is no size; write width and height like 480x288")

@@ -1,4 +1,4 @@
-"""`whiteout train` and `whiteout evaluate`; the package's other subcommands are added from the modules that have them."""
+"""`whiteout train` and `whiteout evaluate`; the package's other subcommands are added from their own modules."""
 
 from __future__ import annotations
 

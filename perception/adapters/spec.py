@@ -23,7 +23,10 @@ REFERENCE = "reference"
 DESCRIPTIONS = Path(__file__).parent / "descriptions"
 """Where the bundled descriptions of ONNX files lie, a YAML file each."""
 
-FORMS = "reference, FILE.safetensors, a file of `whiteout compress`, onnx:FILE[,DESCRIPTION], torchvision:NAME[,WEIGHTS] or python:MODULE:FACTORY"
+FORMS = (
+    "reference, FILE.safetensors, a file of `whiteout compress`, onnx:FILE[,DESCRIPTION], torchvision:NAME[,WEIGHTS]"
+    " or python:MODULE:FACTORY"
+)
 """Every form that a model's text may have."""
 
 SHORT_HELP = (

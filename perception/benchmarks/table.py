@@ -13,7 +13,7 @@ from rich.progress import track
 from perception.benchmarks import coco, culane, tusimple
 from perception.errors import WhiteoutError
 from perception.inference import predict_frames
-from perception.model import LaneDetectionModel
+from perception.protocols import Predictor
 from perception.shards import FrameSource
 
 
@@ -46,7 +46,7 @@ def score_predictions(name: str, truth: Path, found: Path) -> dict[str, float | 
     return _known(BENCHMARKS[name].files(truth, found))
 
 
-def score_model(name: str, model: LaneDetectionModel, sources: Sequence[FrameSource]) -> dict[str, float | int | None]:
+def score_model(name: str, model: Predictor, sources: Sequence[FrameSource]) -> dict[str, float | int | None]:
     """Figures of a model on drives or shards."""
     benchmark = BENCHMARKS[name]
     tally = benchmark.tally()

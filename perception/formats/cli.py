@@ -16,6 +16,7 @@ LISTED = 20
 
 
 def add_convert(commands: argparse._SubParsersAction) -> None:
+    """Add the subcommand."""
     convert = commands.add_parser(
         "convert", help="read and write other formats", description="Turn labelled pictures of one format into another."
     )

@@ -11,7 +11,6 @@ from perception.arguments import (
     above_zero,
     command_line,
     natural,
-    open_sources,
     picture_size,
     positive,
     show_figures,
@@ -20,11 +19,13 @@ from perception.arguments import (
 from perception.errors import WhiteoutError
 
 if TYPE_CHECKING:
+    from perception.drive import Drive
     from perception.pretraining.fit import FitConfig
     from perception.weights import Card
 
 
 def add_pretrain(commands: argparse._SubParsersAction) -> None:
+    """Add `whiteout pretrain`."""
     text = "Train a backbone on pictures without labels (mae, simmim), or towers for pictures and words (clip)."
     pretrain = commands.add_parser("pretrain", help="train a backbone without labels", description=text)
     pretrain.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="drive, or any folder of pictures")
@@ -54,6 +55,7 @@ def add_pretrain(commands: argparse._SubParsersAction) -> None:
 
 
 def add_find(commands: argparse._SubParsersAction) -> None:
+    """Add `whiteout find`."""
     found = commands.add_parser("find", help="find frames by words", description="Find frames by words.")
     found.add_argument("drives", nargs="+", type=Path, metavar="DRIVE", help="folder of labelled frames")
     found.add_argument("words", metavar="WORDS", help='such as "low sun on snow, truck ahead"')
@@ -99,7 +101,7 @@ def _pretrain_clip(args: argparse.Namespace, fit_config: FitConfig) -> Card:
     from perception.pretraining.clip_training import train_clip
 
     return train_clip(
-        open_sources(args.drives),
+        _drives(args.drives),
         args.out,
         ClipConfig(args.backbone, args.pooling, *args.size),
         fit_config,
@@ -120,9 +122,16 @@ def run_find(args: argparse.Namespace) -> int:
     model = load_picture_words(args.model)
     if isinstance(model, Clip) and model.unknown(args.words):
         print(f"left out, since the model never saw them: {', '.join(model.unknown(args.words))}", file=sys.stderr)
-    frames = find(model, open_sources(args.drives), args.words, args.top)
+    frames = find(model, _drives(args.drives), args.words, args.top)
     for frame in frames:
         print(f"{frame.score:.3f}  {frame.path}")
     if args.sheet is not None:
         write_sheet(args.sheet, [(frame.path, f"{frame.score:.3f}  {frame.path.stem}") for frame in frames])
     return 0
+
+
+def _drives(paths: list[Path]) -> list[Drive]:
+    """Drives, whose meta.json the words come from; shards have none."""
+    from perception.drive import Drive
+
+    return [Drive.open(path) for path in paths]
