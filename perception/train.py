@@ -15,7 +15,6 @@ import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import AdamW, Optimizer
 from torch.optim.swa_utils import update_bn
 
@@ -293,9 +292,9 @@ def take_step(fabric: Fabric, state: State, batch: Batch, config: TrainConfig) -
 def share_gradients(fabric: Fabric, parameters: Iterable[Tensor]) -> None:
     """Give every process the mean gradient over all processes, each of which saw an equal part of the batch."""
     if fabric.world_size > 1:
-        gradients = [value.grad for value in parameters if value.grad is not None]
-        mean = fabric.all_reduce(parameters_to_vector(gradients), reduce_op="mean")
-        vector_to_parameters(mean, gradients)
+        for value in parameters:
+            if value.grad is not None:
+                value.grad = fabric.all_reduce(value.grad, reduce_op="mean")
 
 
 @torch.no_grad()

@@ -89,10 +89,8 @@ class VisionTransformer(nn.Module):
         self.positions = nn.Parameter(placed.detach(), requires_grad=False)
 
 
-def positions_for(
-    grid: Float[Tensor, "1 width side side"], rows: int, columns: int
-) -> Float[Tensor, "1 width rows columns"]:
-    """Learned positions on a square grid, brought to another grid."""
+def positions_for(grid: Float[Tensor, "1 width _ _"], rows: int, columns: int) -> Float[Tensor, "1 width rows columns"]:
+    """Learned positions on a grid, brought to another grid."""
     if grid.shape[2:] == (rows, columns):
         return grid
     return interpolate(grid, (rows, columns), mode="bicubic", align_corners=False, antialias=True)

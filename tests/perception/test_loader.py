@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from typing import Any
 
 import pytest
 import torch
+from jaxtyping import Int
+from numpy import ndarray
+from numpy.random import Generator
 
 from perception.config import ModelConfig
 from perception.loader import PREFETCHED, Loader, Waiting
@@ -69,26 +71,26 @@ def test_waiting_is_the_time_between_asking_and_getting(samples: list[Sample]) -
 
 
 class Counted(list[Sample]):
-    """Samples that count, over all processes, how often one was taken."""
+    """Samples that count, over all processes, for how many batches they were put in order."""
 
     def __init__(self, samples: list[Sample]) -> None:
         super().__init__(samples)
-        self.taken = multiprocessing.get_context("fork").Value("i", 0)
+        self.batches = multiprocessing.get_context("fork").Value("i", 0)
 
-    def __getitem__(self, place: Any) -> Any:
-        with self.taken.get_lock():
-            self.taken.value += 1
-        return super().__getitem__(place)
+    def order(self, rng: Generator) -> Int[ndarray, "n"]:
+        with self.batches.get_lock():
+            self.batches.value += 1
+        return rng.permutation(len(self))
 
 
 def test_workers_make_ahead(samples: list[Sample]) -> None:
-    """One batch of two was asked for; the worker takes the samples of those that it makes ahead too, and no more."""
+    """One batch was asked for; the worker makes so many ahead, and no more."""
     counted = Counted(samples)
-    batches = Loader(counted, 2, 0, CONFIG, workers=1).batches(0, 100)
+    batches = Loader(counted, 1, 0, CONFIG, workers=1).batches(0, 100)
     next(batches)
-    ahead = 2 * (1 + PREFETCHED)
+    made = 1 + PREFETCHED
     deadline = time.monotonic() + 60
-    while counted.taken.value < ahead and time.monotonic() < deadline:
+    while counted.batches.value < made and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.3)
-    assert counted.taken.value == ahead
+    assert counted.batches.value == made
