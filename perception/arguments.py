@@ -83,6 +83,6 @@ def field_of_view(text: str) -> float:
 def picture_size(text: str) -> tuple[int, int]:
     """Width and height [px], like 480x288."""
     parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdigit() for part in parts):
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f"{text} is no size; write width and height like 480x288")
     return int(parts[0]), int(parts[1])

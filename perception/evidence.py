@@ -1,6 +1,6 @@
 """What a foreign network says before thresholds: the form that every decoder gives and every white-box tool takes.
 
-All of it is differentiable in the picture and in the pixels of the picture given.
+All of it is differentiable in the picture, and places are in the pixels of the picture given [px].
 """
 
 from __future__ import annotations

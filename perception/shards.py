@@ -98,12 +98,17 @@ class ShardSet:
         """Each frame of a shard: its number in the shard, and its files by their endings."""
         from webdataset import DataPipeline, SimpleShardList, tarfile_to_samples
 
-        path = self.path / self.shards[number].file
+        shard = self.shards[number]
+        path = self.path / shard.file
+        count = 0
         try:
             for sample in DataPipeline(SimpleShardList([str(path.resolve())]), tarfile_to_samples()):
+                count += 1
                 yield sample["__key__"], {ending: data for ending, data in sample.items() if isinstance(data, bytes)}
         except (tarfile.TarError, OSError, ValueError) as error:
             raise WhiteoutError(f"{path}: the shard is broken or cut short ({error}); restore it.") from error
+        if count != shard.frames:
+            raise WhiteoutError(f"{path}: holds {count} frames, {INDEX} says {shard.frames}; restore it.")
 
     @cached_property
     def content_hash(self) -> str:
@@ -142,6 +147,17 @@ def to_frame(parts: dict[str, bytes], where: str) -> tuple[Frame, bytes, str]:
         kind: decode_raster(parts.get(f"mask{number}.png", b""), f"{where}.mask{number}.png")
         for number, kind in enumerate(record.masks)
     }
+    sizes = {
+        picture.image.shape[:2],
+        (record.camera.height, record.camera.width),
+        *(m.shape[:2] for m in masks.values()),
+    }
+    if len(sizes) > 1:
+        raise WhiteoutError(f"{where}: picture, camera and masks differ in size; convert the set anew.")
+    if any(not len(lane.pixels) == len(lane.metres) == len(lane.visible) >= 2 for lane in record.lanes):
+        raise WhiteoutError(
+            f"{where}.json: a line's pixels, metres and visible differ in length; convert the set anew."
+        )
     frame = Frame(
         record.image.name,
         picture.image,
@@ -152,4 +168,4 @@ def to_frame(parts: dict[str, bytes], where: str) -> tuple[Frame, bytes, str]:
         record.image.time,
         record.image.meta,
     )
-    return frame, parts[suffix], f".{suffix}"
+    return frame, picture.encoded, picture.suffix

@@ -16,7 +16,7 @@ from numpy.random import Generator
 from perception.config import ModelConfig
 from perception.errors import WhiteoutError
 from perception.samples import Sample, to_sample
-from perception.shards import INDEX, FrameSource, ShardSet
+from perception.shards import FrameSource, ShardSet
 
 WINDOW = 4
 """Shards that are in memory at a time: pictures are shuffled among them."""
@@ -66,13 +66,7 @@ class StreamedSamples(Sequence[Sample]):
             while len(self._kept) >= WINDOW:
                 self._kept.popitem(last=False)
             source, place = self._shards[number]
-            samples = [to_sample(frame, self._config) for frame in source.frames(place)]
-            if len(samples) != source.shards[place].frames:
-                raise WhiteoutError(
-                    f"{source.path / source.shards[place].file}: holds {len(samples)} frames, {INDEX} says "
-                    f"{source.shards[place].frames}; restore it."
-                )
-            self._kept[number] = samples
+            self._kept[number] = [to_sample(frame, self._config) for frame in source.frames(place)]
         self._kept.move_to_end(number)
         return self._kept[number]
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from perception.adapters.spec import REFERENCE
 from perception.config import ModelConfig
 from perception.errors import WhiteoutError
+from perception.fingerprint import weights_hash
 from perception.model import LaneDetectionModel
 
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt")
@@ -66,8 +67,8 @@ def save_model(model: LaneDetectionModel, path: str | Path, facts: Mapping[str, 
     return card
 
 
-def load_model(path: str | Path) -> LaneDetectionModel:
-    """A model in evaluation mode from a .safetensors file with its card, or from the name "reference"."""
+def load_tensors(path: str | Path) -> tuple[Card, dict[str, Tensor]]:
+    """The card, and the weights in single precision, checked against it; "reference" names the shipped ones."""
     path = resolve(path)
     refuse_pickle(path)
     card = read_card(path)
@@ -75,12 +76,20 @@ def load_model(path: str | Path) -> LaneDetectionModel:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise WhiteoutError(f"{path}: these are no whole safetensors weights ({error}); restore the file.") from error
-    model = LaneDetectionModel(ModelConfig.from_dict(card.config, str(card_path(path))))
-    _fill(model, tensors, path)
-    if model.weights_hash() != card.weights_hash:
+    single = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    if weights_hash(single) != card.weights_hash:
         raise WhiteoutError(
             f"{path}: the weights are not those that {card_path(path).name} describes; restore both files."
         )
+    return card, single
+
+
+def load_model(path: str | Path) -> LaneDetectionModel:
+    """A model in evaluation mode from a .safetensors file with its card, or from the name "reference"."""
+    card, tensors = load_tensors(path)
+    path = resolve(path)
+    model = LaneDetectionModel(ModelConfig.from_dict(card.config, str(card_path(path))))
+    _fill(model, tensors, path)
     return model.eval()
 
 

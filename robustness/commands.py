@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from perception.adapters.spec import SHORT_HELP
+from perception.arguments import positive
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,7 +22,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=f"{SHORT_HELP}; instead of the plan's, may be repeated",
     )
     report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the report and its results")
-    report.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="processes (default: all cores)")
+    report.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes (default: all cores)")
     report.set_defaults(run=_report)
     doctor = commands.add_parser("doctor", help="say what is installed, what is missing and how to get it")
     doctor.set_defaults(run=_doctor)
@@ -37,10 +38,3 @@ def _doctor(_: argparse.Namespace) -> int:
     from robustness.doctor import doctor
 
     return doctor()
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number

@@ -20,16 +20,19 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "perception/raster.py",
     ),
     "score": (
-        "perception/*.py", "perception/adapters/*.py", "robustness/scoring.py", "robustness/overlays.py",
+        "perception/*.py", "perception/adapters/*.py", "perception/compress/*.py", "robustness/scoring.py",
+        "robustness/overlays.py",
         "robustness/work.py",
     ),
     "attack": (
-        "perception/*.py", "perception/adapters/*.py", "robustness/scoring.py", "robustness/overlays.py",
+        "perception/*.py", "perception/adapters/*.py", "perception/compress/*.py", "robustness/scoring.py",
+        "robustness/overlays.py",
         "robustness/rasters.py", "robustness/attack_cell.py", "robustness/attacks/*.py", "robustness/cells.py",
         "robustness/plan.py", "robustness/work.py",
     ),
     "audit": (
-        "perception/*.py", "perception/adapters/*.py", "robustness/scoring.py", "robustness/overlays.py",
+        "perception/*.py", "perception/adapters/*.py", "perception/compress/*.py", "robustness/scoring.py",
+        "robustness/overlays.py",
         "robustness/rasters.py", "robustness/audit.py", "robustness/gradcam.py", "robustness/cells.py",
         "robustness/work.py",
     ),
@@ -39,7 +42,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
 
 MODEL_PACKAGES = (
     "torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "faster-coco-eval", "onnx", "onnx2torch",
-    "onnxruntime",
+    "onnxruntime", "openvino",
 )  # fmt: skip
 """Packages that decide what a model says."""
 

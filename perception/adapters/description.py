@@ -135,9 +135,9 @@ class Lanes(Strict):
     """How lane lines read.
 
     Attributes:
-        decoder: "segmentation": a score per pixel (1 x 2 x h x w: none, line; or 1 x 1 x h x w); "twinlitenet" and
-            "yolop": the same, as those models give it in `ll` and `lane_line_seg`; "ufld": Ultra-Fast-Lane-Detection's
-            1 x cells+1 x rows x lines.
+        decoder: "segmentation": a score per pixel (1 x 2 x h x w: logits of none and line; or 1 x 1 x h x w);
+            "twinlitenet": the same, as that model gives it in `ll`; "yolop": YOLOP's `lane_line_seg`, which are the
+            same two after a sigmoid each; "ufld": Ultra-Fast-Lane-Detection's 1 x cells+1 x rows x lines.
         output: the ONNX output's name; the file's only one if left out.
         activation: of a one-channel segmentation: "probability" 0 to 1, or "logit".
         row_anchors: of ufld: "tusimple", "culane", or heights from the top down [px of a 288 px high picture].

@@ -86,12 +86,12 @@ def line_evidence(evidence: LaneEvidence, picture_size: tuple[int, int], slot: i
 def _segmentation(raw: Tensor, how: Lanes, place: Placement, where: str) -> LaneEvidence:
     """A score per pixel, of two classes or of one."""
     channels, rows, columns = raw.shape[1:]
+    if how.decoder == "yolop" or (channels == 1 and how.activation == "probability"):  # YOLOP ends in a sigmoid
+        raw = raw.clamp(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY).logit()
     if channels == 2:
         odds = raw[:, 1:] - raw[:, :1]
-    elif channels == 1 and how.activation == "logit":
-        odds = raw
     elif channels == 1:
-        odds = raw.clamp(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY).logit()
+        odds = raw
     else:
         raise WhiteoutError(
             f"{where}: the output has the shape {list(raw.shape)}, but decoder {how.decoder} takes one channel or two;"

@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from perception.compress.optional import need
 from perception.errors import WhiteoutError
-
-INSTALL = "pip install -c constraints.txt -e '.[models]'"
-"""What brings the packages that open ONNX files."""
 
 
 def read_onnx(path: Path) -> Any:
@@ -23,7 +21,7 @@ def read_onnx(path: Path) -> Any:
     Raises:
         WhiteoutError: a package is missing, the file is no ONNX, or its external data is missing or lies elsewhere.
     """
-    onnx = _import("onnx")
+    onnx = need("onnx", "models")
     from google.protobuf.message import DecodeError
 
     try:
@@ -88,7 +86,7 @@ def open_session(path: Path) -> Any:
     Raises:
         WhiteoutError: onnxruntime is missing or refuses the file.
     """
-    onnxruntime = _import("onnxruntime")
+    onnxruntime = need("onnxruntime", "models")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
@@ -119,12 +117,3 @@ def _external_tensors(graph: Any) -> Iterator[Any]:
     for tensor in (*graph.initializer, *sparse, *attributes()):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             yield tensor
-
-
-def _import(name: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise WhiteoutError(f"{name} is not installed, and ONNX files need it; run: {INSTALL}") from error

@@ -19,10 +19,11 @@ from perception.adapters.picture import as_images, prepare
 from perception.adapters.spec import Spec
 from perception.errors import WhiteoutError
 from perception.evidence import Evidence
+from perception.fingerprint import weights_hash
 from perception.prediction import Prediction
 
 AGREEMENT = 1e-3
-"""The converted network may differ from onnxruntime by this share of an output's largest value."""
+"""The converted network may differ from onnxruntime by this share of an output's largest value, or of 1."""
 
 KINDS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 """Input types that are taken."""
@@ -86,9 +87,7 @@ class OnnxModel:
         """SHA-256 over the file, its external data, the description, and the converted weights in memory."""
         digest = hashlib.sha256(f"{self._file_hash} {self.description.model_dump_json()}".encode())
         if self._network is not None:
-            for name, value in sorted(self._network.state_dict().items()):
-                digest.update(f"{name} {tuple(value.shape)}".encode())
-                digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            digest.update(weights_hash(self._network.state_dict()).encode())
         return digest.hexdigest()
 
     def _run(self, inputs: Tensor) -> dict[str, Tensor]:

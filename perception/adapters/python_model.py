@@ -15,6 +15,7 @@ from torch import nn
 from perception.adapters.maite import FromMaite, is_maite_model
 from perception.adapters.spec import Spec
 from perception.errors import WhiteoutError
+from perception.fingerprint import weights_hash
 
 
 class Made:
@@ -31,15 +32,13 @@ class Made:
         return getattr(self._model, name)
 
     def weights_hash(self) -> str:
-        """The model's own hash, or one over the module's source and every torch weight that the model holds."""
+        """The model's own hash, or one over the module's source and the torch modules among the model's attributes."""
         own = getattr(self._model, "weights_hash", None)
         if callable(own):
             return str(own())
         digest = hashlib.sha256(self._source.encode())
         for name, module in sorted(_modules(self._holder).items()):
-            for key, value in sorted(module.state_dict().items()):
-                digest.update(f"{name} {key} {tuple(value.shape)}".encode())
-                digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            digest.update(f"{name} {weights_hash(module.state_dict())}".encode())
         return digest.hexdigest()
 
 
@@ -82,7 +81,7 @@ def _module(spec: Spec) -> ModuleType:
 
 
 def _modules(model: Any) -> dict[str, nn.Module]:
-    """The torch modules that an object is or holds."""
+    """The torch module that an object is, or those that it has as attributes."""
     if isinstance(model, nn.Module):
         return {"": model}
     return {name: value for name, value in getattr(model, "__dict__", {}).items() if isinstance(value, nn.Module)}

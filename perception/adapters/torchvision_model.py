@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from perception.adapters.picture import as_images
 from perception.adapters.spec import Spec
 from perception.box import CLASSES
 from perception.errors import WhiteoutError
+from perception.fingerprint import weights_hash
 from perception.prediction import Detection, Prediction
 
 COCO_CATEGORIES: dict[int, str] = {1: "pedestrian", 2: "bicycle", 3: "car", 4: "motorcycle", 6: "bus", 8: "truck"}
@@ -36,12 +36,8 @@ class TorchvisionDetector:
         return [self._prediction(image) for image in as_images(images)]
 
     def weights_hash(self) -> str:
-        """SHA-256 over the names and bytes of all weights."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self._network.state_dict().items()):
-            digest.update(f"{name} {tuple(value.shape)}".encode())
-            digest.update(value.contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        """See `perception.fingerprint`."""
+        return weights_hash(self._network.state_dict())
 
     def _prediction(self, image: Float[Tensor, "3 height width"]) -> Prediction:
         found = self._network([image])[0]

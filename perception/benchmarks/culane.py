@@ -20,8 +20,10 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import linear_sum_assignment
 
 from perception.errors import WhiteoutError
-from perception.formats.culane import ENDING, pairs
+from perception.formats.culane import ENDING, list_root, listed_pictures, pairs
+from perception.formats.item import Report
 from perception.formats.labels import read_text
+from perception.formats.pictures import inside
 from perception.frame import Frame
 from perception.lane_metrics import CANVAS, IOU, LINE_WIDTH
 from perception.metrics import Counts
@@ -73,17 +75,30 @@ def _overlap(line: Bool[ndarray, "height width"], other: Bool[ndarray, "height w
 
 
 def score_files(truth: Path, found: Path) -> dict[str, float | int]:
-    """Figures of a folder of lines files against one of CULane's; each labelled picture counts, answered or not."""
-    labels = sorted(truth.rglob(f"*{ENDING}"))
+    """Figures of a folder of lines files against CULane's: all of a folder, or those of a list such as `list/test.txt`.
+
+    Each labelled picture counts, answered or not.
+    """
+    root = list_root(truth) if truth.is_file() else truth
+    labels = _listed(truth, root) if truth.is_file() else sorted(root.rglob(f"*{ENDING}"))
     if not labels:
         raise WhiteoutError(f"{truth}: holds no NAME{ENDING}; name a folder of CULane's labels.")
     if not found.is_dir():
         raise WhiteoutError(f"{found}: there is no such folder; name the one with the predicted NAME{ENDING}.")
     tally = Tally()
     for path in labels:
-        answer = found / path.relative_to(truth)
+        answer = found / path.relative_to(root)
         tally.take(score_picture(_lines(answer) if answer.is_file() else [], _lines(path)))
     return score_tally(tally)
+
+
+def _listed(path: Path, root: Path) -> list[Path]:
+    """The lines files of the pictures that a list names."""
+    report = Report()
+    files = listed_pictures(path, root, report)
+    if report.left_out:
+        raise WhiteoutError(report.left_out[0])
+    return [inside(root, file, f"{path}: list").with_suffix(ENDING) for file in files]
 
 
 def _lines(path: Path) -> list[Line]:

@@ -8,19 +8,17 @@ missed. Of five or more true lines the worst one is forgiven.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
 from perception.errors import WhiteoutError
-from perception.formats.labels import read_text
-from perception.formats.tusimple import places, sample_rows
+from perception.formats.labels import is_number, numbers, parse_json, read_text, text
+from perception.formats.tusimple import is_sampled, places, sample_rows
 from perception.frame import Frame
 from perception.prediction import Prediction
 
@@ -88,36 +86,49 @@ def _accuracy(found: Float[ndarray, "n"], truth: Float[ndarray, "n"], allowed: f
 
 def score_files(truth: Path, found: Path) -> dict[str, float]:
     """Figures of a prediction file against a label file, one JSON object a line; all must be answered."""
-    labels = _by_picture(truth, ("h_samples",))
-    answers = _by_picture(found, ("run_time",))
+    labels, answers = _by_picture(truth), _by_picture(found)
+    if not labels:
+        raise WhiteoutError(f"{truth}: holds no picture; name a label file of TuSimple's.")
     if labels.keys() != answers.keys():
         odd = min(labels.keys() ^ answers.keys())
         raise WhiteoutError(f"{found}: raw_file {odd!r} is not in both files; answer each picture of {truth} once.")
     tally = Tally()
     for name, label in labels.items():
-        answer = answers[name]
-        rows = label["h_samples"]
-        for path, lanes in ((truth, label["lanes"]), (found, answer["lanes"])):
-            if any(len(line) != len(rows) for line in lanes):
-                raise WhiteoutError(f"{path}: {name}: a line needs a place for each of {len(rows)} rows; correct it.")
-        tally.take(score_picture(answer["lanes"], label["lanes"], rows, float(answer["run_time"])))
+        rows = numbers(label.get("h_samples"), f"{truth}: {name}: h_samples")
+        time = answers[name].get("run_time")
+        if not rows or not is_number(time) or math.isnan(time):
+            raise WhiteoutError(
+                f"{name}: needs rows in h_samples of {truth} and a number as run_time in {found}; add it."
+            )
+        true, said = _lines(label, len(rows), f"{truth}: {name}"), _lines(answers[name], len(rows), f"{found}: {name}")
+        tally.take(score_picture(said, true, rows, float(time)))
     return score_tally(tally)
 
 
-def _by_picture(path: Path, needed: Sequence[str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+def _by_picture(path: Path) -> dict[str, dict[str, object]]:
+    """The objects of a file, one a line, by `raw_file`."""
+    found: dict[str, dict[str, object]] = {}
     for number, row in enumerate(read_text(path).splitlines(), 1):
-        try:
-            entry = json.loads(row)
-        except json.JSONDecodeError as error:
-            raise WhiteoutError(f"{path}: line {number} is no JSON ({error.msg}); restore it.") from error
-        lacking = [key for key in ("raw_file", "lanes", *needed) if not isinstance(entry, dict) or key not in entry]
-        if lacking:
-            raise WhiteoutError(f"{path}: line {number} lacks {', '.join(lacking)}; add it.")
-        if entry["raw_file"] in found:
-            raise WhiteoutError(f"{path}: line {number}: raw_file {entry['raw_file']!r} is there twice; remove one.")
-        found[entry["raw_file"]] = entry
+        where = f"{path}: line {number}"
+        entry = parse_json(row, where)
+        if not isinstance(entry, dict):
+            raise WhiteoutError(f"{where} is no JSON object; restore it.")
+        name = text(entry, "raw_file", where)
+        if name in found:
+            raise WhiteoutError(f"{where}: raw_file {name!r} is there twice; remove one.")
+        found[name] = entry
     return found
+
+
+def _lines(entry: dict[str, object], count: int, where: str) -> list[list[float | int]]:
+    """The lines of a picture, a place [px] for each of `count` rows."""
+    lanes = entry.get("lanes")
+    if not isinstance(lanes, list):
+        raise WhiteoutError(f"{where}: lanes is no list of lines; correct it.")
+    lines = [numbers(line, f"{where}: lanes.{index}") for index, line in enumerate(lanes)]
+    if not all(len(line) == count and all(math.isfinite(place) for place in line) for line in lines):
+        raise WhiteoutError(f"{where}: a line needs a finite place for each of {count} rows; correct it.")
+    return lines
 
 
 class Tally:
@@ -127,14 +138,16 @@ class Tally:
         self._scores: list[tuple[float, float, float]] = []
 
     def add(self, frame: Frame, prediction: Prediction) -> None:
-        """Take in one picture, scaled to TuSimple's size; all its lines count, hidden or not."""
+        """Take in one picture, scaled to TuSimple's size; lines in two rows or more count, hidden or not."""
         height, width = frame.image.shape[:2]
         scale = np.array(SIZE) / (width, height)
         known = frame.meta.get("tusimple")
         rows = known.get("h_samples") if isinstance(known, dict) else None
         heights = (np.asarray(rows or sample_rows(height), dtype=np.float64) * scale[1]).tolist()
-        truth = [places(lane.pixels * scale, heights) for lane in frame.lanes]
-        found = [places(line.pixels * scale, heights) for line in prediction.lanes]
+        found, truth = (
+            [one for line in lines if is_sampled(one := places(line.pixels * scale, heights, float(SIZE[0])))]
+            for lines in (prediction.lanes, frame.lanes)
+        )
         self.take(score_picture(found, truth, heights))
 
     def take(self, score: tuple[float, float, float]) -> None:

@@ -148,10 +148,12 @@ def _write_int8(
             f"{out}: {model.config.backbone} has no layer that {request.method} quantisation acts on;"
             " it acts on linear layers alone, so use --method static for convolutions."
         )
+    wanted = raw_outputs(model, pictures)
     given = OnnxSession(small.SerializeToString(), "cpu", "the quantised network").run(pictures.numpy())
     facts = {
         **facts,
-        "correlation": dict(correlations(raw_outputs(model, pictures), given)),
+        "difference": difference(wanted, given),
+        "correlation": dict(correlations(wanted, given)),
         "int8_layers": [layer.name for layer in report if layer.quantised],
         "float32_layers": [layer.name for layer in report if not layer.quantised],
     }

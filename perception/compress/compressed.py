@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from perception.adapters.onnx_file import external_files
 from perception.compress.imprint import Imprint, read_imprint
+from perception.compress.optional import need
 from perception.compress.runtimes import OnnxSession, OpenVino, Runtime
 from perception.config import ModelConfig
 from perception.errors import WhiteoutError
@@ -83,12 +85,19 @@ def load_compressed(path: str | Path, provider: str = "cpu") -> CompressedModel:
     """A model from a file that `whiteout compress` wrote.
 
     Raises:
-        WhiteoutError: no such file, none of ours, a broken one, or a provider that is not there.
+        WhiteoutError: no such file, none of ours, a broken one, one with weights in another file (which its hash would
+            not see), or a provider that is not there.
     """
     path = Path(path)
     if not path.is_file():
         raise WhiteoutError(f"{path}: there is no such file; name one that `whiteout compress` wrote.")
-    runtime = OpenVino(path) if path.suffix.lower() == ".xml" else OnnxSession(str(path), provider, str(path))
+    if path.suffix.lower() == ".xml":
+        return CompressedModel(OpenVino(path), file_hash(path), str(path))
+    runtime = OnnxSession(str(path), provider, str(path))
+    if external_files(path, need("onnx", "compress").load(str(path), load_external_data=False)):
+        raise WhiteoutError(
+            f"{path}: its weights lie in another file, as `whiteout compress` never writes; make it anew."
+        )
     return CompressedModel(runtime, file_hash(path), str(path))
 
 

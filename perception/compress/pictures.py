@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 
 from perception.config import ModelConfig
 from perception.model import images_from_frames, to_size
+from perception.shards import FrameSource
 
 COARSE = 8
 """Side of the patches that drawn pictures are blended from [px]."""

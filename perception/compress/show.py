@@ -24,10 +24,7 @@ def show_built(built: Built, out: Path) -> None:
     if isinstance(correlation, dict):
         text = ", ".join(f"{name} {value:.4f}" for name, value in correlation.items())
         console.print(f"correlation with the model's outputs on {facts['compared_on']}: {text}")
-    else:
-        console.print(
-            f"largest difference from the model's outputs on {facts['compared_on']}: {facts['difference']:.2g}"
-        )
+    console.print(f"largest difference from the model's outputs on {facts['compared_on']}: {facts['difference']:.2g}")
     console.print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {built.imprint.form}", highlight=False)
 
 

@@ -7,8 +7,10 @@ Format: https://doc.bdd100k.com/format.html. A `box2d` counts its last row and c
 
 from __future__ import annotations
 
+import filecmp
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,8 +19,8 @@ import numpy as np
 from perception.box import Box
 from perception.errors import WhiteoutError
 from perception.formats.item import Item, Options, Report, store
-from perception.formats.labels import checked_corners, item, line, read_json, records, text, with_slots
-from perception.formats.pictures import Names, Picture, inside, read_picture
+from perception.formats.labels import checked_corners, is_number, item, line, read_json, records, text, with_slots
+from perception.formats.pictures import Names, Picture, inside, pictures_in, read_picture
 from perception.lane import Lane
 
 CLASSES: Mapping[str, str] = {
@@ -106,24 +108,37 @@ def _new_name(entry: Record, where: str, seen: set[str]) -> str:
     return name
 
 
-def _pictures(root: Path) -> dict[str, Path]:
-    """Pictures by file name: BDD100K's labels tell no folder, and its names are unique."""
+def _pictures(root: Path) -> dict[str, list[Path]]:
+    """Pictures by path below `images/`, and by file name alone: BDD100K's labels tell no folder."""
     folders = (folder for up in (root, root.parent, root.parent.parent) if (folder := up / "images").is_dir())
     folder = next(folders, root)
-    return {path.name: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in (".jpg", ".png")}
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in pictures_in(folder):
+        for name in {path.name, path.relative_to(folder).as_posix()}:
+            found[name].append(path)
+    return found
+
+
+def _find(root: Path, name: str, where: str, pictures: Mapping[str, list[Path]]) -> Path:
+    """The picture of a frame; where several have its name, they must be copies."""
+    path = inside(root, name, where)
+    found = pictures.get(name) or pictures.get(path.name) or [path]
+    for other in found[1:]:
+        if not filecmp.cmp(found[0], other, shallow=False):
+            raise WhiteoutError(f"{where} is {name!r}, and so are {found[0]} and {other}; move one out of the folder.")
+    return found[0]
 
 
 def _item(
     root: Path,
     name: str,
     parts: list[tuple[str, Record]],
-    pictures: Mapping[str, Path],
+    pictures: Mapping[str, list[Path]],
     names: Names,
     report: Report,
     options: Options,
 ) -> Item:
-    inside(root, name, f"{parts[0][0]}.name")
-    picture = read_picture(pictures.get(Path(name).name, root / name))
+    picture = read_picture(_find(root, name, f"{parts[0][0]}.name", pictures))
     report.dropped.update([picture.dropped] if picture.dropped else [])
     boxes: list[Box] = []
     lanes: list[Lane] = []
@@ -163,13 +178,13 @@ def _label(label: Record, where: str, picture: Picture, report: Report) -> list[
         report.dropped["boxes of other classes"] += 1
         return []
     corners = label["box2d"]
-    if not isinstance(corners, dict) or not all(isinstance(corners.get(key), (int, float)) for key in BOX_KEYS):
+    if not isinstance(corners, dict) or not all(is_number(corners.get(key)) for key in BOX_KEYS):
         raise WhiteoutError(f"{where}.box2d must have the numbers x1, y1, x2 and y2; correct or remove it.")
     left, top, right, bottom = (corners[key] for key in BOX_KEYS)
     size = (picture.image.shape[1], picture.image.shape[0])
     xyxy = checked_corners((left, top, right + 1, bottom + 1), size, f"{where}.box2d")
     number = str(label.get("id", ""))
-    lost = {"box3d": "box3d" in label, "names that are no number": bool(number) and not number.isdigit()}
+    lost = {"box3d": "box3d" in label, "names that are no number": bool(number) and not number.isdecimal()}
     report.dropped.update(kind for kind, true in lost.items() if true)
     return [
         Box(
@@ -177,7 +192,7 @@ def _label(label: Record, where: str, picture: Picture, report: Report) -> list[
             xyxy,
             visible=OCCLUDED if attributes.get("occluded") else 1.0,
             truncated=bool(attributes.get("truncated")),
-            instance=int(number) if number.isdigit() else 0,
+            instance=int(number) if number.isdecimal() else 0,
             crowd=bool(attributes.get("crowd")),
         )
     ]
@@ -189,7 +204,7 @@ BOX_KEYS = ("x1", "y1", "x2", "y2")
 def _lines(label: Record, category: str, attributes: Record, where: str, report: Report) -> Iterator[Lane]:
     style = str(attributes.get("laneStyle", "solid"))
     name = category
-    if category in ("lane", "drivable area"):
+    if category == "lane":
         name = str(attributes.get("laneTypes") or attributes.get("laneType") or category)
     if attributes.get("laneDirection") == "vertical":
         report.dropped["markings across the road"] += 1
@@ -226,7 +241,7 @@ def _points(poly: Record, where: str, report: Report) -> list[tuple[float, float
 
 def _is_point(vertex: object) -> bool:
     """Whether this is a list of two numbers."""
-    return isinstance(vertex, list) and len(vertex) == 2 and all(isinstance(value, (int, float)) for value in vertex)
+    return isinstance(vertex, list) and len(vertex) == 2 and all(is_number(value) for value in vertex)
 
 
 def _curve(control: np.ndarray) -> list[tuple[float, float]]:

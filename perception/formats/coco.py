@@ -14,7 +14,7 @@ from pathlib import Path
 from perception.box import CLASSES, Box
 from perception.errors import WhiteoutError
 from perception.formats.item import Item, Options, Report, store
-from perception.formats.labels import checked_corners, item, read_json, records, text
+from perception.formats.labels import checked_corners, is_number, item, read_json, records, text
 from perception.formats.pictures import Names, Picture, inside, read_picture
 from perception.labels import LEAST_VISIBLE
 
@@ -76,7 +76,9 @@ def _labels(file: Path, content: Record, report: Report) -> dict[object, str | N
         where = f"{file}: field categories.{index}"
         name = report.attempt(text, category, "name", where)
         number = category.get("id")
-        if name is not None and number in labels:
+        if not isinstance(number, (int, str)):
+            report.left_out.append(f"{where}.id is {number!r}; give it a number.")
+        elif name is not None and number in labels:
             report.left_out.append(f"{where}.id is {number!r} for the second time; give each category its own.")
         elif name is not None:
             labels[number] = LABELS.get(name.lower())
@@ -161,14 +163,14 @@ def _box(
         report.dropped["boxes of other classes"] += 1
         return None
     bbox = entry.get("bbox")
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(isinstance(value, (int, float)) for value in bbox):
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
         raise WhiteoutError(f"{where}.bbox is {bbox!r}, not left, top, width and height; correct or remove it.")
-    left, top, width, height = bbox
+    left, top, width, height = (float(value) for value in bbox)
     size = (picture.image.shape[1], picture.image.shape[0])
     corners = checked_corners((left, top, left + width, top + height), size, f"{where}.bbox")
     report.dropped.update(kind for kind in ("segmentation", "keypoints") if entry.get(kind))
     area = entry.get("area")
-    if isinstance(area, (int, float)) and abs(area - width * height) > TRUE_AREA * width * height:
+    if is_number(area) and abs(area - width * height) > TRUE_AREA * width * height:
         report.dropped["areas of segmentations"] += 1
     return Box(label, corners, crowd=entry.get("iscrowd") == 1)
 

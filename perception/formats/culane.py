@@ -36,8 +36,8 @@ def read(source: Path, report: Report, options: Options) -> Iterator[Item]:
 
     A list file itself may be given, to read its pictures alone.
     """
-    root = source.parent.parent if source.is_file() else source
-    listed = _listed(source, root, report)
+    root = list_root(source) if source.is_file() else source
+    listed = listed_pictures(source, root, report)
     names = Names()
     for file, flags in listed.items():
         found = report.attempt(_item, root, file, flags, names, report, options)
@@ -45,7 +45,12 @@ def read(source: Path, report: Report, options: Options) -> Iterator[Item]:
             yield found
 
 
-def _listed(source: Path, root: Path, report: Report) -> dict[str, Flags | None]:
+def list_root(path: Path) -> Path:
+    """The folder that a list's paths begin at: the one that holds `list`."""
+    return next((up.parent for up in path.absolute().parents if up.name == "list"), path.parent.parent)
+
+
+def listed_pictures(source: Path, root: Path, report: Report) -> dict[str, Flags | None]:
     """Pictures by path, with the flags of their four lines where a list has them."""
     lists = [source] if source.is_file() else sorted(source.glob("list/*.txt"))
     found: dict[str, Flags | None] = {}
@@ -83,13 +88,16 @@ def _item(root: Path, file: str, flags: Flags | None, names: Names, report: Repo
     labels = path.with_suffix(ENDING)
     rows = [row.split() for row in read_text(labels).splitlines()]
     found = [report.attempt(_lane, row, f"{labels}: line {number}") for number, row in enumerate(rows, 1) if row]
-    lanes = [lane for lane in found if lane is not None]
     slots = [slot for slot, there in zip(SLOTS, flags or (), strict=bool(flags)) if there]
     size = (picture.image.shape[1], picture.image.shape[0])
-    if len(slots) == len(lanes):
-        lines = tuple(replace(lane, slot=slot) for lane, slot in zip(lanes, slots, strict=True))
+    if len(slots) == len(found):
+        lines = tuple(replace(lane, slot=slot) for lane, slot in zip(found, slots, strict=True) if lane is not None)
     else:
-        lines = with_slots(lanes, size)
+        lines = with_slots([lane for lane in found if lane is not None], size)
+        if flags:
+            report.left_out.append(
+                f"{labels}: {len(found)} lines, but flags of {len(slots)} in {root / 'list'}; correct it."
+            )
     return item(names.take(file), file, picture, lanes=lines, fov=options.fov)
 
 
@@ -118,13 +126,16 @@ class CuLaneWriter:
         self._flagged: list[str] = []
 
     def add(self, item: Item) -> None:
-        """Add one picture with its lines; text has every digit, so the points come back as they are."""
-        file = store(item, self._folder)
+        """Add one picture with its lines; text has every digit, so the points come back as they are.
+
+        White space in a path becomes "_", as a list could not tell where the path ends.
+        """
+        file = store(item, self._folder, "_".join(item.file.split()), beside=ENDING)
         lanes = [" ".join(f"{x!r} {y!r}" for x, y in lane.pixels.tolist()) + "\n" for lane in item.frame.lanes]
         (self._folder / file).with_suffix(ENDING).write_text("".join(lanes), encoding="utf-8")
         self._files.append(f"/{file}\n")
         slots = [lane.slot for lane in item.frame.lanes]
-        if slots == [slot for slot in SLOTS if slot in slots] and " " not in file:
+        if slots == [slot for slot in SLOTS if slot in slots]:
             flags = " ".join(str(int(slot in slots)) for slot in SLOTS)
             self._flagged.append(f"/{file} {NO_SEGMENTATION} {flags}\n")
 

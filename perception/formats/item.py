@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from perception.errors import WhiteoutError
@@ -33,9 +33,9 @@ class Item:
     @property
     def file(self) -> str:
         """Path of the picture as the source has it, with the suffix of `encoded`."""
-        path = self.frame.meta.get("file")
-        stem = path.rpartition(".")[0] if isinstance(path, str) else self.frame.name
-        return stem + self.suffix
+        told = self.frame.meta.get("file")
+        path = PurePosixPath(told if isinstance(told, str) else "")
+        return str(path.with_suffix(self.suffix)) if path.name else self.frame.name + self.suffix
 
 
 @dataclass(eq=False)
@@ -91,13 +91,17 @@ class Writer(Protocol):
         """Write what is known only at the end."""
 
 
-def store(item: Item, folder: Path) -> str:
-    """Write the picture of an item below `folder`, under its source's path where that is free; returns the path."""
-    file = item.file
+def store(item: Item, folder: Path, file: str = "", beside: str = "") -> str:
+    """Write the picture of an item below `folder` and return its path: `file`, or the source's, with a number if taken.
+
+    A path is taken, too, where a file of the ending `beside` is: the labels of another picture.
+    """
+    file = file or item.file
     path = inside(folder, file, f"frame {item.frame.name}: meta.file")
-    if path.exists():
-        file = item.frame.name + item.suffix
-        path = folder / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(item.encoded)
-    return file
+    free, number = path, 1
+    while free.exists() or (beside and free.with_suffix(beside).exists()):
+        number += 1
+        free = path.with_stem(f"{path.stem}-{number}")
+    free.parent.mkdir(parents=True, exist_ok=True)
+    free.write_bytes(item.encoded)
+    return free.relative_to(folder).as_posix()

@@ -39,7 +39,7 @@ CLASSES: Mapping[str, str] = {
 NAMES: Mapping[str, str] = {"car": "Car", "truck": "Truck", "pedestrian": "Pedestrian", "bicycle": "Cyclist"}
 """KITTI's class of each of ours; it has none for buses and motorcycles."""
 
-VISIBLE: Mapping[int, float] = {0: 1.0, 1: 0.6, 2: 0.3}
+VISIBLE: Mapping[float, float] = {0: 1.0, 1: 0.6, 2: 0.3}
 """Visible share that stands for fully visible, partly and largely occluded; 3 is unknown and counts as visible."""
 
 CAMERA_HEIGHT = 1.65
@@ -47,6 +47,9 @@ CAMERA_HEIGHT = 1.65
 
 UNKNOWN = ("-1", "-1", "-1", "-1000", "-1000", "-1000", "-10")
 """Size, place and rotation where there is none, as the readme has them for DontCare."""
+
+DONT_CARE = ("DontCare", "-1", "-1", "-10")
+"""Class, truncation, occlusion and alpha of a region where nobody labelled the objects one by one."""
 
 COLUMNS = 15
 
@@ -92,14 +95,15 @@ def _item(root: Path, path: Path, names: Names, report: Report, options: Options
 
 def _camera(path: Path, picture: Picture, report: Report) -> Camera:
     """The left colour camera, from `P2` = K [I | K^-1 p]."""
-    matrices = {}
+    matrices: dict[str, list[str]] = {}
     for row in read_text(path).splitlines():
         key, _, values = row.partition(":")
-        matrices[key.strip()] = _floats(values.split(), f"{path}: {key.strip()}")
-    if len(matrices.get("P2", [])) != 12:
+        matrices[key.strip()] = values.split()
+    numbers = _floats(matrices.get("P2", ()), f"{path}: P2")
+    if len(numbers) != 12:
         raise WhiteoutError(f"{path}: P2 must be 12 numbers; restore the calibration or remove the file.")
-    report.dropped.update("calibrations of other sensors" for key in matrices if key not in ("P2", "R0_rect"))
-    projection = np.array(matrices["P2"]).reshape(3, 4)
+    report.dropped.update("calibrations of other sensors" for key in matrices if key not in ("", "P2", "R0_rect"))
+    projection = np.array(numbers).reshape(3, 4)
     intrinsics = projection[:, :3]
     if not np.allclose(intrinsics[2], (0, 0, 1)) or not abs(np.linalg.det(intrinsics)) > 0:
         raise WhiteoutError(f"{path}: P2 is no projection of a rectified camera; restore the calibration.")
@@ -112,9 +116,12 @@ def _camera(path: Path, picture: Picture, report: Report) -> Camera:
 
 def _floats(words: Sequence[str], where: str) -> list[float]:
     try:
-        return [float(word) for word in words]
+        numbers = [float(word) for word in words]
     except ValueError as error:
         raise WhiteoutError(f"{where} holds a word that is no number ({error}); correct it.") from error
+    if not all(math.isfinite(number) for number in numbers):
+        raise WhiteoutError(f"{where} holds NaN or infinity; correct it.")
+    return numbers
 
 
 def _box(words: Sequence[str], where: str, picture: Picture, camera: Camera | None, report: Report) -> Box | None:
@@ -126,21 +133,22 @@ def _box(words: Sequence[str], where: str, picture: Picture, camera: Camera | No
     truncation, occlusion, _, *rest = _floats(words[1:], where)
     size = (picture.image.shape[1], picture.image.shape[0])
     corners = checked_corners(rest[:4], size, where)
+    solid = min(rest[4:7]) > 0
     lost = {
         "names of finer classes": NAMES[CLASSES[words[0]]] != words[0],
         "unknown occlusions": occlusion not in VISIBLE,
-        "cuboids": rest[4] > 0 and camera is None,
+        "cuboids": solid and camera is None,
         "scores": len(words) > COLUMNS,
     }
     report.dropped.update(kind for kind, true in lost.items() if true)
-    cuboid = _cuboid(rest[4:11]) if rest[4] > 0 and camera is not None else None
+    cuboid = _cuboid(rest[4:11]) if solid and camera is not None else None
     distance = math.nan
     if cuboid is not None and camera is not None:
         distance = float(np.linalg.norm(np.array(cuboid.center) - camera.position))
     return Box(
         CLASSES[words[0]],
         corners,
-        visible=VISIBLE.get(int(occlusion), 1.0),
+        visible=VISIBLE.get(occlusion, 1.0),
         truncated=truncation > 0,
         truncation=truncation if 0 <= truncation <= 1 else None,
         distance=distance,
@@ -187,6 +195,7 @@ class KittiWriter:
         level = np.allclose(camera.camera_to_world[2, :3], FORWARD[2], atol=1e-3)
         lost = {
             "exact visible shares": sum(box.visible not in VISIBLE.values() for box in boxes),
+            "exact truncations": sum(box.truncated and box.truncation is None for box in boxes),
             "poses": int("pose" not in camera.unknown and not _as_in_kitti(camera)),
             "tilts against cuboids": 0 if level else sum(box.cuboid is not None for box in boxes),
             "cuboids": sum(box.cuboid is not None for box in boxes) if camera.unknown else 0,
@@ -208,8 +217,10 @@ class KittiWriter:
             alpha = f"{_wrapped(numbers[6] - math.atan2(numbers[3], numbers[5])):.2f}"
             solid = tuple(_short(number) for number in numbers)
         left, top, right, bottom = (_short(value) for value in box.xyxy)
-        words = (NAMES[box.label], _short(truncation), str(occlusion), alpha, left, top, right, bottom, *solid)
-        return " ".join(words) + "\n"
+        head = (NAMES[box.label], _short(truncation), str(occlusion), alpha)
+        if box.crowd:
+            head, solid = DONT_CARE, UNKNOWN
+        return " ".join((*head, left, top, right, bottom, *solid)) + "\n"
 
     def finish(self) -> None:
         """Nothing is left to do."""

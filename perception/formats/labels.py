@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 from numpy import ndarray
 
 from perception.box import Box
 from perception.camera import Camera
+from perception.drive_writer import json_facts
 from perception.errors import WhiteoutError
 from perception.formats.item import Item
 from perception.formats.pictures import Picture
@@ -21,6 +24,23 @@ from perception.frame import Frame
 from perception.lane import Lane
 
 Corners = tuple[float, float, float, float]
+
+FARTHEST = 1e6
+"""Distance from the picture's corner up to which a point is believed [px]."""
+
+
+def is_number(value: object) -> TypeGuard[float | int]:
+    """Whether a value from JSON is a number that fits a float; NaN and infinity are."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    return isinstance(value, float)
+
+
+def numbers(values: object, where: str) -> list[float | int]:
+    """A list of numbers; what is something else is a `WhiteoutError` of the field `where`."""
+    if not isinstance(values, list) or not all(is_number(value) for value in values):
+        raise WhiteoutError(f"{where} is no list of numbers; correct it.")
+    return values
 
 
 def checked_corners(corners: Sequence[float | int], size: tuple[int, int], where: str) -> Corners:
@@ -46,10 +66,11 @@ def line(points: Iterable[Sequence[float | int]], where: str, kind: str = "other
         pixels = np.array([(float(x), float(y)) for x, y in points], dtype=np.float64).reshape(-1, 2)
     except (TypeError, ValueError) as error:
         raise WhiteoutError(f"{where} is no list of x and y; correct or remove this line.") from error
-    if len(pixels) < 2:
-        raise WhiteoutError(f"{where} has {len(pixels)} point(s) and a line needs two; correct or remove it.")
-    if not np.isfinite(pixels).all():
-        raise WhiteoutError(f"{where} holds NaN or infinity; correct or remove this line.")
+    if not (np.abs(pixels) < FARTHEST).all():
+        raise WhiteoutError(f"{where} holds NaN, infinity or a place beyond {FARTHEST:.0f} px; correct or remove it.")
+    different = len(np.unique(pixels, axis=0))
+    if different < 2:
+        raise WhiteoutError(f"{where} has {different} point(s) and a line needs two; correct or remove it.")
     if pixels[0, 1] < pixels[-1, 1]:
         pixels = pixels[::-1].copy()
     count = len(pixels)
@@ -62,10 +83,11 @@ def with_slots(lanes: Sequence[Lane], size: tuple[int, int]) -> tuple[Lane, ...]
     This is a reading of the picture, right for a camera that looks along a lane; the source does not tell.
     """
     places = [_foot(lane.pixels, float(size[1])) for lane in lanes]
-    left = sorted((place for place in places if place < size[0] / 2), reverse=True)
-    right = sorted(place for place in places if place >= size[0] / 2)
-    slots = [-left.index(place) - 1 if place < size[0] / 2 else right.index(place) + 1 for place in places]
-    return tuple(replace(lane, slot=slot) for lane, slot in zip(lanes, slots, strict=True))
+    order = sorted(range(len(places)), key=places.__getitem__)
+    left = [index for index in reversed(order) if places[index] < size[0] / 2]
+    right = [index for index in order if places[index] >= size[0] / 2]
+    slots = {index: -rank for rank, index in enumerate(left, 1)} | {index: rank for rank, index in enumerate(right, 1)}
+    return tuple(replace(lane, slot=slots[index]) for index, lane in enumerate(lanes))
 
 
 def _foot(pixels: ndarray, bottom: float) -> float:
@@ -89,10 +111,13 @@ def item(
     time: float = 0.0,
     facts: Mapping[str, object] | None = None,
 ) -> Item:
-    """An item from a source's picture `file` and labels; without a camera a guess stands in."""
+    """An item from a source's picture `file` and labels; without a camera a guess stands in.
+
+    Facts that JSON cannot hold, such as NaN, are a `WhiteoutError`.
+    """
     height, width = picture.image.shape[:2]
     view = camera or Camera.guess(width, height, fov)
-    meta = {"file": file, **(facts or {})}
+    meta = json_facts({"file": file, **(facts or {})}, f"picture {file}: what the source tells of it")
     frame = Frame(name, picture.image, view, tuple(boxes), tuple(lanes), time=time, meta=meta)
     return Item(frame, picture.encoded, picture.suffix)
 
@@ -127,7 +152,7 @@ def contents(frame: Frame, own: str = "") -> Counter[str]:
 def read_text(path: Path) -> str:
     """A text file, or a `WhiteoutError` that says why not."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise WhiteoutError(f"{path}: cannot be read ({error.strerror}); restore it.") from error
     except UnicodeDecodeError as error:
@@ -136,10 +161,15 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> object:
     """A JSON file, or a `WhiteoutError` that names the line."""
+    return parse_json(read_text(path), f"{path}:")
+
+
+def parse_json(content: str, where: str) -> object:
+    """What a JSON text holds, or a `WhiteoutError`."""
     try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise WhiteoutError(f"{path}: is no JSON (line {error.lineno}: {error.msg}); restore it.") from error
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:  # broken; or a number of too many digits, or lists in lists in lists
+        raise WhiteoutError(f"{where} is no JSON ({error}); restore it.") from error
 
 
 def records(value: object, where: str) -> list[dict[str, object]]:

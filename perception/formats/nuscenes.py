@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -115,6 +116,10 @@ def _item(
         raise WhiteoutError(
             f"{source}: sample_data {record['token']} leads to {error}, which the tables lack; restore them."
         ) from error
+    except (TypeError, ValueError) as error:
+        raise WhiteoutError(
+            f"{source}: sample_data {record['token']} leads to a row with a wrong value ({error}); restore the tables."
+        ) from error
 
 
 def _whole_item(
@@ -142,8 +147,11 @@ def _camera(tables: Tables, record: Record, picture: Picture, where: str) -> Cam
     intrinsics = np.array(sensor["camera_intrinsic"], dtype=np.float64)
     if intrinsics.shape != (3, 3) or not np.isfinite(intrinsics).all():
         raise WhiteoutError(f"{where}: camera_intrinsic of its sensor is no 3 x 3 matrix; restore the table.")
+    pose = _pose(car) @ _pose(sensor)
+    if not np.isfinite(pose).all():
+        raise WhiteoutError(f"{where}: its ego_pose or calibrated_sensor holds NaN or infinity; restore the table.")
     height, width = picture.image.shape[:2]
-    return Camera(width, height, intrinsics, _pose(car) @ _pose(sensor))
+    return Camera(width, height, intrinsics, pose)
 
 
 def _pose(record: Mapping[str, object]) -> np.ndarray:
@@ -162,17 +170,23 @@ def _box(tables: Tables, token: str, camera: Camera, instances: Mapping[str, int
     label = next((ours for start, ours in CLASSES if name == start or name.startswith(f"{start}.")), None)
     solid = tables.get_box(token)
     width, length, height = (float(value) for value in solid.wlh)
+    where = f"sample_annotation {token}"
     local = camera.to_camera(solid.corners().T)
+    if not np.isfinite(local).all() or min(width, length, height) <= 0:
+        raise WhiteoutError(f"{where}: translation, size or rotation is NaN, infinite or empty; correct or remove it.")
     corners = _around(local, camera)
     if corners is None:
         return None
     if label is None:
         report.dropped["boxes of other classes"] += 1
         return None
-    where = f"sample_annotation {token}"
     xyxy = checked_corners(corners, (camera.width, camera.height), where)
     center = (float(solid.center[0]), float(solid.center[1]), float(solid.center[2]))
-    lost = {"attributes": bool(record["attribute_tokens"]), "names of finer classes": CATEGORIES[label] != name}
+    lost = {
+        "attributes": bool(record["attribute_tokens"]),
+        "names of finer classes": CATEGORIES[label] != name,
+        "unknown visibilities": str(record["visibility_token"]) not in VISIBLE,
+    }
     report.dropped.update(kind for kind, true in lost.items() if true)
     return Box(
         label,
@@ -315,8 +329,11 @@ class NuScenesWriter:
             ends = {"first_sample_token": own[0]["token"], "last_sample_token": own[-1]["token"]}
             scene.update(nbr_samples=len(own), **ends)
         annotations = [one for sample in ordered for one in self._annotations.get(str(sample["token"]), [])]
+        by_instance: dict[object, list[Record]] = defaultdict(list)
+        for one in annotations:
+            by_instance[one["instance_token"]].append(one)
         for token, instance in tables["instance"].items():
-            own = [one for one in annotations if one["instance_token"] == token]
+            own = by_instance[token]
             _chain(own)
             ends = {"first_annotation_token": own[0]["token"], "last_annotation_token": own[-1]["token"]}
             instance.update(nbr_annotations=len(own), **ends)

@@ -27,6 +27,9 @@ SMALLEST, LARGEST = 16, 16384
 ORIENTATION = 0x0112
 """EXIF's tag; 1 is upright."""
 
+ENCODINGS = ("BMP", "JPEG", "PNG", "WEBP")
+"""What is decoded, in PIL's names, whatever a file's ending says."""
+
 PLAIN = {"JPEG": ".jpg", "PNG": ".png"}
 """Encodings whose bytes are passed on unchanged."""
 
@@ -54,7 +57,10 @@ class Picture:
 def read_picture(path: Path) -> Picture:
     """Read a picture; a `WhiteoutError` tells what is wrong with it."""
     try:
+        str(path).encode()
         data = path.read_bytes()
+    except UnicodeEncodeError as error:
+        raise WhiteoutError(f"{str(path)!r}: the file's name is not UTF-8; rename it.") from error
     except OSError as error:
         raise WhiteoutError(f"{path}: the picture cannot be read ({error.strerror}); restore it.") from error
     return decode_picture(data, str(path))
@@ -67,7 +73,7 @@ def decode_picture(data: bytes, where: str) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data))
+            picture = Image.open(io.BytesIO(data), formats=ENCODINGS)
         _check(picture, data, where)
         picture.load()
     except Image.DecompressionBombError as error:
@@ -107,7 +113,8 @@ def _check(picture: Image.Image, data: bytes, where: str) -> None:
 
 
 def _too_large() -> str:
-    return f"scale it down to at most {LARGEST} px a side, its labels with it."
+    area = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
+    return f"scale it down to at most {LARGEST} px a side and {area} million px in all, its labels with it."
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -119,10 +126,17 @@ def pictures_in(folder: Path) -> list[Path]:
 def inside(root: Path, name: str, where: str) -> Path:
     """The file `name` below `root`; a path that leaves the folder is a `WhiteoutError` of the field `where`."""
     path = PurePosixPath(name)
-    plain = bool(name) and not path.is_absolute() and ".." not in path.parts and "\\" not in name and "\0" not in name
-    if not plain or not (root / path).resolve().is_relative_to(root.resolve()):
+    try:
+        within = (root / path).resolve().is_relative_to(root.resolve())
+    except (ValueError, RuntimeError):  # a NUL, half a character, or a link to itself
+        within = False
+    if not (within and name) or path.is_absolute() or ".." in path.parts or "\\" in name:
         raise WhiteoutError(f"{where} is {name!r}, which leaves the folder {root}; use a path inside it.")
     return root / path
+
+
+LONGEST = 200
+"""Letters of a frame's name at most, before its number: file systems take 255 with endings."""
 
 
 class Names:
@@ -135,7 +149,7 @@ class Names:
         """A name for the picture `file` ("a/b.jpg" becomes "a-b")."""
         stem = file.rpartition(".")[0] or file
         base = re.sub(r"[^A-Za-z0-9_.-]", "_", stem.strip("/").replace("/", "-"))
-        base = base if re.match(r"[A-Za-z0-9_]", base) else f"_{base}"
+        base = (base if re.match(r"[A-Za-z0-9_]", base) else f"_{base}")[:LONGEST]
         name, number = base, 1
         while name in self._taken:
             number += 1

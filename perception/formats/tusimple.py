@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
 
 from perception.errors import WhiteoutError
 from perception.formats.item import Item, Options, Report, store
-from perception.formats.labels import item, line, read_text, text, with_slots
+from perception.formats.labels import item, line, numbers, parse_json, read_text, text, with_slots
 from perception.formats.pictures import Names, inside, read_picture
 from perception.lane import Lane
 
@@ -64,22 +66,20 @@ def read(source: Path, report: Report, options: Options) -> Iterator[Item]:
 
 
 def _record(row: str, where: str, seen: set[object]) -> Record:
-    try:
-        entry = json.loads(row)
-    except json.JSONDecodeError as error:
-        raise WhiteoutError(f"{where} is no JSON ({error.msg}); restore it.") from error
+    entry = parse_json(row, where)
     if not isinstance(entry, dict):
         raise WhiteoutError(f"{where} is no JSON object; restore it.")
-    if entry.get("raw_file") in seen:
-        raise WhiteoutError(f"{where}: raw_file is {entry.get('raw_file')!r} for the second time; remove one of them.")
-    seen.add(entry.get("raw_file"))
+    file = text(entry, "raw_file", where)
+    if file in seen:
+        raise WhiteoutError(f"{where}: raw_file is {file!r} for the second time; remove one of them.")
+    seen.add(file)
     return entry
 
 
 def _item(file: Path, number: int, entry: Record, names: Names, report: Report, options: Options) -> Item:
     where = f"{file}: line {number}"
     path = text(entry, "raw_file", where)
-    rows = _numbers(entry.get("h_samples"), f"{where}: h_samples")
+    rows = numbers(entry.get("h_samples"), f"{where}: h_samples")
     lanes = entry.get("lanes")
     if not isinstance(lanes, list):
         raise WhiteoutError(f"{where}: lanes is {lanes!r}, not a list; correct it.")
@@ -94,27 +94,26 @@ def _item(file: Path, number: int, entry: Record, names: Names, report: Report, 
 
 def _lane(value: object, rows: Sequence[float | int], where: str) -> Lane | None:
     """A line; None where it has no place in any row, as labels that always list the same number of lines have."""
-    xs = _numbers(value, where)
-    if not any(x >= 0 for x in xs):
+    xs = numbers(value, where)
+    if all(x < 0 for x in xs):
         return None
     if len(xs) != len(rows):
         raise WhiteoutError(f"{where} has {len(xs)} places for {len(rows)} rows of h_samples; correct it.")
-    return line([(x, y) for x, y in zip(xs, rows, strict=True) if x >= 0], where)
+    return line([(x, y) for x, y in zip(xs, rows, strict=True) if not x < 0], where)
 
 
-def _numbers(values: object, where: str) -> list[float | int]:
-    if not isinstance(values, list) or not all(isinstance(value, (int, float)) for value in values):
-        raise WhiteoutError(f"{where} is no list of numbers; correct it.")
-    return values
-
-
-def places(pixels: np.ndarray, rows: Sequence[float | int]) -> list[float | int]:
-    """Where a line from near to far is in each of `rows` [px]; `ABSENT` above, below and beside the picture."""
+def places(pixels: Float[ndarray, "n 2"], rows: Sequence[float | int], width: float) -> list[float | int]:
+    """Where a line is in each of `rows` [px]; `ABSENT` beyond its ends and beside a picture of `width` [px]."""
     order = np.argsort(pixels[:, 1], kind="stable")
     xs, ys = pixels[order, 0], pixels[order, 1]
     found = np.interp(rows, ys, xs)
-    there = (np.asarray(rows) >= ys[0]) & (np.asarray(rows) <= ys[-1]) & (found >= 0)
+    there = (np.asarray(rows) >= ys[0]) & (np.asarray(rows) <= ys[-1]) & (found >= 0) & (found <= width)
     return [round(float(x), 6) if here else ABSENT for x, here in zip(found, there, strict=True)]
+
+
+def is_sampled(line_places: Sequence[float | int]) -> bool:
+    """Whether a line is in two rows or more; others are no lines to TuSimple."""
+    return sum(place != ABSENT for place in line_places) >= 2
 
 
 def sample_rows(height: int) -> list[float | int]:
@@ -135,19 +134,21 @@ class TuSimpleWriter:
         """Add one picture with its lines, sampled in the source's rows or, where it had none, in TuSimple's."""
         known = item.frame.meta.get("tusimple")
         rows = known.get("h_samples") if isinstance(known, dict) else None
-        rows = rows if isinstance(rows, list) and rows else sample_rows(item.frame.image.shape[0])
-        lanes = [self._sampled(lane, rows) for lane in item.frame.lanes]
+        height, width = item.frame.image.shape[:2]
+        rows = rows if isinstance(rows, list) and rows else sample_rows(height)
+        lanes = [self._sampled(lane, rows, float(width)) for lane in item.frame.lanes]
         lanes = [lane for lane in lanes if lane]
         entry = {"lanes": lanes, "h_samples": rows, "raw_file": store(item, self._folder)}
         self._lines.append(json.dumps(entry, allow_nan=False) + "\n")
 
-    def _sampled(self, lane: Lane, rows: Sequence[float | int]) -> list[float | int]:
+    def _sampled(self, lane: Lane, rows: Sequence[float | int], width: float) -> list[float | int]:
         """The line's places in the rows; none where fewer than two are in the picture."""
-        found = places(lane.pixels, rows)
-        if sum(place != ABSENT for place in found) < 2:
+        found = places(lane.pixels, rows, width)
+        if not is_sampled(found):
             self._report.dropped["lines that cross fewer than two sampled rows"] += 1
             return []
-        lost = int(np.count_nonzero(~np.isin(lane.pixels[:, 1], rows) | (lane.pixels[:, 0] < 0)))
+        x, y = lane.pixels.T
+        lost = int(np.count_nonzero(~np.isin(y, rows) | (x < 0) | (x > width)))
         self._report.dropped.update({"points beside the sampled rows": lost} if lost else {})
         return found
 

@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from perception.errors import WhiteoutError
 from perception.fingerprint import weights_hash
-from perception.weights import Card, card_path, read_card, refuse_pickle, replace_file, resolve
+from perception.weights import Card, card_path, load_tensors, replace_file
 
 PREFIX = "backbone."
 """What the names of a backbone's weights begin with, in every weights file."""
@@ -28,23 +27,6 @@ def save_tensors(
     replace_file(path, save(kept, metadata={"format": "pt"}))
     replace_file(card_path(path), text.encode())
     return card
-
-
-def load_tensors(path: Path) -> tuple[Card, dict[str, Tensor]]:
-    """The card, and the weights in single precision, checked against it; "reference" names the shipped ones."""
-    path = resolve(path)
-    refuse_pickle(path)
-    card = read_card(path)
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise WhiteoutError(f"{path}: these are no whole safetensors weights ({error}); restore the file.") from error
-    single = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-    if weights_hash(single) != card.weights_hash:
-        raise WhiteoutError(
-            f"{path}: the weights are not those that {card_path(path).name} describes; restore both files."
-        )
-    return card, single
 
 
 def backbone_tensors(backbone: nn.Module) -> dict[str, Tensor]:

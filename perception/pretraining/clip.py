@@ -20,9 +20,9 @@ from perception.config import STRIDES
 from perception.descriptions import vocabulary, words_of
 from perception.errors import WhiteoutError
 from perception.model import MEAN, STD
-from perception.pretraining.backbone_file import load_tensors
 from perception.pretraining.sizes import check_size
 from perception.vit import encoder_block
+from perception.weights import load_tensors
 
 PADDING, END, FIRST_WORD = 0, 1, 2
 """Tokens: behind the end of a sentence, its end, and the vocabulary's first word."""
@@ -68,7 +68,10 @@ class ClipConfig:
 
 
 class AttentionPooling(nn.Module):
-    """CLIP's: the mean of all cells asks, and all cells answer (Radford et al. 2021, section 2.4)."""
+    """CLIP's without its positions: the mean of all cells asks, and it and all cells answer.
+
+    Radford et al. 2021, section 2.4.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ class OpenClip:
     def __init__(self, folder: Path) -> None:
         package = _package("open_clip", "open_clip_torch")
         _require(folder, "open_clip_config.json")
-        _refuse_pickles(folder)
+        _refuse_pickles(folder, "open_clip_model.safetensors")  # beside others, open_clip takes a pickle first
         self._model, self._prepare = package.create_model_from_pretrained(f"local-dir:{folder}")
         self._model.eval()
         self._tokens = package.get_tokenizer(f"local-dir:{folder}")
@@ -54,7 +54,7 @@ class TransformersClip:
     def __init__(self, folder: Path) -> None:
         package = _package("transformers", "transformers")
         _require(folder, "config.json")
-        _refuse_pickles(folder)
+        _refuse_pickles(folder, "*.safetensors")
         offline = {"local_files_only": True}
         towers = (package.CLIPVisionModelWithProjection, package.CLIPTextModelWithProjection)
         self._vision, self._text = (
@@ -101,6 +101,6 @@ def _require(folder: Path, file: str) -> None:
         raise WhiteoutError(f"{folder}: there is no {file}; name the folder of a saved model.")
 
 
-def _refuse_pickles(folder: Path) -> None:
-    if not list(folder.glob("*.safetensors")):
-        raise WhiteoutError(f"{folder}: there are no .safetensors weights, and pickles run code; convert them.")
+def _refuse_pickles(folder: Path, weights: str) -> None:
+    if not list(folder.glob(weights)):
+        raise WhiteoutError(f"{folder}: there are no weights {weights}, and pickles run code; convert them.")

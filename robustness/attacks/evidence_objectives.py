@@ -119,15 +119,16 @@ def invent(evidence: Evidence, truth: Truth) -> Float[Tensor, ""]:
 
 
 def bend_lanes(evidence: Evidence, truth: Truth) -> Float[Tensor, ""]:
-    """Move lines sideways while they stay: absence on the true line, presence on whichever side of it is surer."""
+    """Move lines sideways while they stay: absence on the true line, presence on whichever side of it is surer.
+
+    A side beyond the picture's edge is none.
+    """
     lanes = _lanes(evidence)
-    odds = lanes.log_odds[0].amax(0)
+    presence = torch.nn.functional.logsigmoid(lanes.log_odds[0].amax(0))
     step = ASIDE * evidence.picture_size[1]
-    sides = [
-        _mean(torch.nn.functional.logsigmoid(odds), _band(lanes, evidence, truth.lanes, shift))
-        for shift in (-step, step)
-    ]
-    return erase_lanes(evidence, truth) + torch.stack(sides).max()
+    bands = [_band(lanes, evidence, truth.lanes, shift) for shift in (-step, step)]
+    sides = [_mean(presence, band) for band in bands if band.any()]
+    return erase_lanes(evidence, truth) + (torch.stack(sides).max() if sides else 0.0)
 
 
 def erase_lanes(evidence: Evidence, truth: Truth) -> Float[Tensor, ""]:

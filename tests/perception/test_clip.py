@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -228,6 +229,17 @@ def test_models_of_others_without_their_package_are_a_sentence(
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(WhiteoutError, match=package):
         load_picture_words(f"{name}:{tmp_path}")
+
+
+def test_a_folder_from_which_open_clip_would_take_a_pickle_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of these two it would prefer the second."""
+    monkeypatch.setitem(sys.modules, "open_clip", ModuleType("open_clip"))
+    for name in ("open_clip_config.json", "model.safetensors", "open_clip_pytorch_model.bin"):
+        (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(WhiteoutError, match=r"no weights open_clip_model\.safetensors, and pickles run code"):
+        load_picture_words(f"open_clip:{tmp_path}")
 
 
 def test_wrong_settings_and_files_are_sentences(drives: list[Drive], tmp_path: Path) -> None:

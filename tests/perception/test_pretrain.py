@@ -21,7 +21,7 @@ from perception.config import ModelConfig
 from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.pretraining import fit as fitting
-from perception.pretraining.backbone_file import load_backbone, load_tensors
+from perception.pretraining.backbone_file import load_backbone
 from perception.pretraining.fit import FitConfig, fit, make_fabric
 from perception.pretraining.mae import MaskedAutoencoder
 from perception.pretraining.masks import draw_masks
@@ -29,7 +29,7 @@ from perception.pretraining.pictures import describe_pictures, load_pictures, pi
 from perception.pretraining.pretrain import PretrainConfig, pretrain
 from perception.pretraining.simmim import SimMim
 from perception.train import TrainConfig, start
-from perception.weights import card_path, read_card
+from perception.weights import card_path, load_tensors, read_card
 
 SMALL = {"input_width": 96, "input_height": 64}
 FIT = FitConfig(steps=4, batch=2, checkpoint_every=2, precision="32-true", accelerator="cpu")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,16 @@ import pytest
 import torch
 
 from perception.adapters.candidate import open_model
+from perception.lane import Lane
 from perception.model import images_from_frames
-from robustness.attacks.evidence_objectives import WISHES, EvidenceObjective, possible, truth_of
+from robustness.attacks.evidence_objectives import (
+    WISHES,
+    EvidenceObjective,
+    bend_lanes,
+    erase_lanes,
+    possible,
+    truth_of,
+)
 from robustness.attacks.pgd import PGD
 from robustness.campaign import TABLE
 from robustness.page import render
@@ -149,6 +158,16 @@ def test_every_wish_is_reached_and_its_gradient_is_right(models: dict[str, str],
     assert slope == pytest.approx(float((gradient * step).sum()), rel=0.05)
     found = PGD(8 / 255, steps=4)(objective, images.detach(), generator=torch.Generator().manual_seed(0))
     assert float(found.value) > float(found.clean_value)
+
+
+def test_a_line_at_the_edge_bends_to_the_side_that_is_there(models: dict[str, str]) -> None:
+    """The other side has no cells: it must not count as the surer one."""
+    shown = frame(0)
+    line = Lane(np.array([[2.0, HEIGHT - 1.0], [2.0, HEIGHT / 2]]), np.zeros((2, 3)), np.ones(2, dtype=bool))
+    evidence = open_model(models["lines"]).network(images_from_frames([shown]))
+    truth = replace(truth_of(shown, evidence), lanes=(line,))
+    presence = bend_lanes(evidence, truth) - erase_lanes(evidence, truth)
+    assert float(presence) < -1.0
 
 
 def test_a_wish_that_cannot_be_is_left_out(models: dict[str, str]) -> None:

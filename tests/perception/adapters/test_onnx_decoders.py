@@ -126,13 +126,16 @@ def test_yolop_gives_vehicles_and_lines_of_a_letterboxed_picture(tmp_path: Path)
     rows[0, 1] = [16, 16, 8, 4, 0.8, 0.5]
     line = np.full((SIZE, SIZE), -4.0)
     line[:, 20] = 4.0
-    path = constants(tmp_path / "yolop.onnx", {"det_out": rows, "seg": np.stack([-line, line])[None]})
+    scores = 1 / (1 + np.exp(-np.stack([-line, line])[None]))  # YOLOP ends in a sigmoid
+    path = constants(tmp_path / "yolop.onnx", {"det_out": rows, "seg": scores})
     describe(
         tmp_path / "yolop.yaml",
         "objects: {decoder: yolop, output: det_out}\nlanes: {decoder: yolop, output: seg}",
         more=", resize: letterbox",
     )
-    said = answer(open_model(f"onnx:{path}"), torch.zeros(1, 3, 64, 128))
+    model = open_model(f"onnx:{path}")
+    said = answer(model, torch.zeros(1, 3, 64, 128))
+    assert float(model.network(torch.zeros(1, 3, 64, 128)).lanes.log_odds.max()) == pytest.approx(8.0, rel=1e-4)
     (car,) = said.boxes
     assert (car.label, round(car.score, 3)) == ("car", 0.4)
     assert car.xyxy == pytest.approx((4 * 12, 4 * (14 - 8), 4 * 20, 4 * (18 - 8)))

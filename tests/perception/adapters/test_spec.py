@@ -16,6 +16,8 @@ from perception.errors import WhiteoutError
     [
         ("reference", "ours", "reference", ()),
         ("mine/w.safetensors", "ours", "w", ("mine/w.safetensors",)),
+        ("mine/car-int8.onnx", "ours", "car-int8", ("mine/car-int8.onnx",)),
+        ("car.xml", "ours", "car", ("car.xml",)),
         ("onnx:m/best.onnx", "onnx", "best", ("m/best.onnx",)),
         ("onnx:m/best.onnx,twinlitenet", "onnx", "best", ("m/best.onnx",)),
         ("onnx:m/best.onnx,other/d.yaml", "onnx", "best", ("m/best.onnx", "other/d.yaml")),

@@ -108,7 +108,9 @@ def test_by_hand(tmp_path: Path) -> None:
     assert figures["AP"] == figures["AP50"] == figures["APm"] == pytest.approx(51 / 101)
     assert figures["AR100"] == pytest.approx(0.5)
     assert math.isnan(figures["APs"])
-    assert score_files(truth, write_json(tmp_path / "none.json", []))["AP"] == 0.0
+    nothing = score_files(truth, write_json(tmp_path / "none.json", []))
+    assert nothing["AP"] == nothing["APm"] == 0.0
+    assert math.isnan(nothing["APs"])
 
 
 def test_the_command_prints_and_writes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +129,10 @@ def test_the_command_prints_and_writes_them(tmp_path: Path, capsys: pytest.Captu
     [
         ({"score": math.nan}, "0 needs bbox of four numbers and a finite score"),
         ({"bbox": [1, 2]}, "0 needs bbox of four numbers"),
+        ({"bbox": [1, 2, 3, math.inf]}, "0 needs bbox of four numbers"),
         ({"image_id": 7}, "0.image_id is 7"),
+        ({"image_id": "10"}, "0.image_id is '10'"),
+        ({"category_id": [1]}, r"0.category_id is \[1\]"),
     ],
 )
 def test_wrong_results_are_one_sentence(tmp_path: Path, change: dict[str, object], words: str) -> None:
@@ -137,3 +142,11 @@ def test_wrong_results_are_one_sentence(tmp_path: Path, change: dict[str, object
     write_json(found, content)
     with pytest.raises(WhiteoutError, match=words):
         score_files(truth, found)
+    labels = json.loads(truth.read_text())
+    labels["annotations"][1]["id"] = 1
+    with pytest.raises(WhiteoutError, match=r"annotations\.1\.id is 1, missing or there twice"):
+        score_files(write_json(tmp_path / "twice.json", labels), found)
+    labels["annotations"][1]["id"] = 2
+    del labels["annotations"][0]["area"]
+    with pytest.raises(WhiteoutError, match=r"annotations\.0 needs bbox of four numbers and a finite area"):
+        score_files(write_json(tmp_path / "lacking.json", labels), found)

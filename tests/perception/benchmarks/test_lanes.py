@@ -80,6 +80,35 @@ def test_tusimple_on_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         tusimple.score_files(truth, found)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"run_time": None}, "a number as run_time"),
+        ({"lanes": [[1.0, 2.0]]}, "a finite place for each of 56 rows"),
+        ({"lanes": [["a"] * 56]}, r"lanes\.0 is no list of numbers"),
+        ({"lanes": 5}, "lanes is no list of lines"),
+        ({"raw_file": ["a.jpg"]}, "raw_file is .*, not a text"),
+    ],
+)
+def test_wrong_tusimple_answers_are_one_sentence(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    truth, found = tusimple_files(tmp_path)
+    rows = [json.loads(row) for row in found.read_text().splitlines()]
+    found.write_text("".join(json.dumps({**row, **(change if row["lanes"] else {})}) + "\n" for row in rows))
+    with pytest.raises(WhiteoutError, match=words):
+        tusimple.score_files(truth, found)
+
+
+def test_tusimple_counts_no_line_that_its_rows_do_not_meet() -> None:
+    """A line beside the picture's right edge, and one above the first row (192 px high: row 42.7)."""
+    held = frame(1)
+    beside = np.array([[330.0, 190.0], [340.0, 60.0]])
+    above = np.array([[100.0, 40.0], [110.0, 20.0]])
+    answers = tuple(LanePrediction(pixels, 0.9) for pixels in (*(lane.pixels for lane in held.lanes), beside, above))
+    tally = tusimple.Tally()
+    tally.add(held, Prediction((), answers))
+    assert tusimple.score_tally(tally) == {"Accuracy": 1.0, "FP": 0.0, "FN": 0.0}
+
+
 def upright(x: float) -> Float[ndarray, "n 2"]:
     return np.column_stack([np.full(20, x), np.linspace(590, 0, 20)])
 
@@ -126,6 +155,10 @@ def test_culane_on_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     figures = culane.score_files(tmp_path / "truth", tmp_path / "found")
     assert (figures["tp"], figures["fp"], figures["fn"]) == (1, 2, 2)
     assert figures["F1"] == pytest.approx(1 / 3)
+    (tmp_path / "truth/list").mkdir()
+    (tmp_path / "truth/list/test.txt").write_text("/clip/0.jpg\n/clip/1.jpg\n")
+    listed = culane.score_files(tmp_path / "truth/list/test.txt", tmp_path / "found")
+    assert (listed["tp"], listed["fp"], listed["fn"]) == (1, 1, 2)
     line = ["evaluate", str(tmp_path / "truth"), "--metric", "culane", "--predictions", str(tmp_path / "found")]
     assert main(line) == 0
     assert "F1" in capsys.readouterr().out

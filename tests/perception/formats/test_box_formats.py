@@ -75,6 +75,8 @@ def test_kitti_cuboids_lie_where_their_boxes_are(tmp_path: Path) -> None:
         ("Car 0 0 0 nan 20 40 30 1 1 1 0 0 9 0", "line 1 holds NaN"),
         ("Car 0 0 0 x 20 40 30 1 1 1 0 0 9 0", "line 1 holds a word that is no number"),
         ("Car 0 0 0 400 20 440 30 1 1 1 0 0 9 0", "line 1 lies outside the picture"),
+        ("Car 0 nan 0 50 20 60 30 1 1 1 0 0 9 0", "line 1 holds NaN"),
+        ("Car 0 0 0 50 20 60 30 1 1 1 0 0 9 inf", "line 1 holds NaN or infinity"),
     ],
 )
 def test_kitti_faults_are_named(tmp_path: Path, row: str, words: str) -> None:
@@ -83,6 +85,29 @@ def test_kitti_faults_are_named(tmp_path: Path, row: str, words: str) -> None:
     report = convert(tmp_path / "kitti", tmp_path / "drive", "drive")
     assert [words in sentence for sentence in report.left_out] == [True]
     assert len(Drive.open(tmp_path / "drive")[0].boxes) == 3
+
+
+def test_kitti_has_regions_of_several_objects_as_dont_care(tmp_path: Path) -> None:
+    samples.coco(tmp_path / "coco")
+    report = convert(tmp_path / "coco", tmp_path / "kitti", "kitti")
+    assert report.dropped == {"boxes of other classes": 1, "crowds": 1, "facts": 2}
+    row = (tmp_path / "kitti/label_2/sub-b.txt").read_text()
+    assert row == "DontCare -1 -1 -10 50 60 150 140 -1 -1 -1 -1000 -1000 -1000 -10\n"
+
+
+def test_bdd100k_keeps_pictures_of_one_name_in_two_folders_apart(tmp_path: Path) -> None:
+    samples.tusimple(tmp_path / "tusimple")
+    convert(tmp_path / "tusimple", tmp_path / "bdd", "bdd100k")
+    convert(tmp_path / "bdd", tmp_path / "drive", "drive")
+    before, after = tmp_path / "before", Drive.open(tmp_path / "drive")
+    convert(tmp_path / "tusimple", before, "drive")
+    for old, new in zip(Drive.open(before), after, strict=True):
+        np.testing.assert_array_equal(new.image, old.image)
+    samples.bdd100k(tmp_path / "plain")
+    samples.picture(tmp_path / "plain/images/10k/train/b1c66a42-6f7d68ca.jpg", 9)
+    report = convert(tmp_path / "plain", tmp_path / "other", "drive")
+    assert report.written == 1
+    assert "10k/train/b1c66a42-6f7d68ca.jpg" in report.left_out[0]
 
 
 def test_bdd100k_there_and_back(tmp_path: Path) -> None:
@@ -121,8 +146,10 @@ def test_bdd100k_there_and_back(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"box2d": {"x1": 50, "y1": 1, "x2": 40, "y2": 9}}, "0.labels.0.box2d is inverted"),
+        ({"box2d": {"x1": 10**400, "y1": 1, "x2": 40, "y2": 9}}, "0.labels.0.box2d must have the numbers"),
         ({"box2d": [1, 2, 3, 4]}, "0.labels.0.box2d must have the numbers x1"),
         ({"category": ""}, "0.labels.0.category is '', not a text"),
+        ({"poly2d": [{"vertices": [], "types": ""}], "category": "single white"}, "poly2d.0 has 0 point(s)"),
         ({"poly2d": [{"vertices": [[1, 2]], "types": "L"}], "category": "single white"}, "poly2d.0 has 1 point(s)"),
         ({"poly2d": [{"vertices": [[1, 2], [3, 4]], "types": "LC"}], "category": "single white"}, "types is 'LC'"),
     ],
@@ -186,6 +213,28 @@ def test_nuscenes_there_and_back(tmp_path: Path) -> None:
             assert copied.cuboid.center == pytest.approx(box.cuboid.center)
             assert copied.cuboid.size == pytest.approx(box.cuboid.size)
             assert (copied.label, copied.visible) == (box.label, box.visible)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "words"),
+    [
+        ("sample_annotation", {"size": [1.8, math.nan, 1.5]}, "is NaN, infinite or empty"),
+        ("sample_annotation", {"size": [1.8, 0.0, 1.5]}, "is NaN, infinite or empty"),
+        ("ego_pose", {"translation": [0.0, math.inf, 0.0]}, "ego_pose or calibrated_sensor holds NaN"),
+        ("ego_pose", {"rotation": [0.0, 0.0, 0.0, 0.0]}, "leads to a row with a wrong value"),
+    ],
+)
+def test_nuscenes_faults_are_named(tmp_path: Path, table: str, change: dict[str, object], words: str) -> None:
+    pytest.importorskip("nuscenes.nuscenes", reason="the extra 'nuscenes' is not installed")
+    two_cameras(tmp_path)
+    convert(tmp_path / "drive", tmp_path / "nuscenes", "nuscenes")
+    file = tmp_path / f"nuscenes/v1.0-whiteout/{table}.json"
+    rows = json.loads(file.read_text())
+    rows[0].update(change)
+    samples.write_json(file, rows)
+    report = convert(tmp_path / "nuscenes", tmp_path / "back", "drive")
+    assert [words in sentence for sentence in report.left_out] == [True]
+    assert report.written == (2 if table == "ego_pose" else 3)
 
 
 def test_nuscenes_boxes_surround_their_cuboids(tmp_path: Path) -> None:

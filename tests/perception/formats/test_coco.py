@@ -70,6 +70,9 @@ FAULTS: list[tuple[str, int, dict[str, object], str]] = [
     ("annotations", 0, {"category_id": 99}, "annotations.0.category_id is 99, which categories lacks"),
     ("annotations", 0, {"image_id": 7}, "annotations.0.image_id is 7, which no usable image has"),
     ("annotations", 1, {"id": 1}, "annotations.1.id is 1 for the second time"),
+    ("categories", 2, {"id": [38]}, "categories.2.id is [38]; give it a number"),
+    ("images", 0, {"score": float("nan")}, "picture a.jpg: what the source tells of it cannot be kept as JSON"),
+    ("images", 0, {"file_name": "\ud800.jpg"}, "leaves the folder"),
     ("categories", 2, {"name": ""}, "categories.2.name is '', not a text"),
     ("images", 0, {"file_name": "../a.jpg"}, "leaves the folder"),
     ("images", 0, {"file_name": "/etc/passwd"}, "leaves the folder"),
@@ -87,7 +90,7 @@ def test_what_is_wrong_is_left_out_and_named(
     samples.write_json(tmp_path / "coco/annotations/instances.json", content)
     report = convert(tmp_path / "coco", tmp_path / "drive", "drive")
     assert any(words in sentence for sentence in report.left_out), report.left_out
-    assert all("instances.json" in sentence or "none.jpg" in sentence for sentence in report.left_out)
+    assert all("instances.json" in one or "none.jpg" in one or "picture a.jpg" in one for one in report.left_out)
     assert "sub-b" in Drive.open(tmp_path / "drive").names
 
 

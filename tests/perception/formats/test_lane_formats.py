@@ -11,6 +11,7 @@ import pytest
 
 from perception.drive import Drive, DriveWriter
 from perception.formats.convert import convert
+from perception.formats.labels import line, with_slots
 from perception.formats.table import guess
 from tests.perception.formats import samples
 from tests.perception.scenes import camera, car, frame
@@ -44,6 +45,7 @@ def test_tusimple_there_and_back(tmp_path: Path) -> None:
         ({"lanes": [[-2] * 11 + [30]]}, "line 1: lanes.0 has 1 point(s)"),
         ({"lanes": [[1, 2, 3]]}, "line 1: lanes.0 has 3 places for 12 rows"),
         ({"lanes": [[float("nan")] * 3 + [float("inf")] * 9]}, "line 1: lanes.0 holds NaN"),
+        ({"lanes": [[float("nan")] * 3 + [30, 31] + [-2] * 7]}, "line 1: lanes.0 holds NaN"),
         ({"lanes": "none"}, "line 1: lanes is 'none'"),
         ({"h_samples": None}, "line 1: h_samples is no list of numbers"),
         ({"raw_file": "../../secret.jpg"}, "leaves the folder"),
@@ -81,6 +83,32 @@ def test_culane_there_and_back_to_the_last_digit(tmp_path: Path) -> None:
     assert [lane.slot for lane in Drive.open(tmp_path / "third")[0].lanes] == [-2, -1, 2]
 
 
+def test_culane_flags_outlive_a_faulty_line_and_wrong_ones_are_named(tmp_path: Path) -> None:
+    samples.culane(tmp_path / "culane")
+    folder = tmp_path / "culane/driver_23_30frame/05151640_0419.MP4"
+    rows = samples.CULANE_LINES.splitlines(keepends=True)
+    (folder / "00000.lines.txt").write_text("10 20\n" + "".join(rows[1:]))
+    convert(tmp_path / "culane", tmp_path / "drive", "drive")
+    assert [lane.slot for lane in Drive.open(tmp_path / "drive")[0].lanes] == [-1, 2]
+    (folder / "00000.lines.txt").write_text("".join(rows[1:]))
+    report = convert(tmp_path / "culane", tmp_path / "second", "drive")
+    assert "00000.lines.txt: 2 lines, but flags of 3" in report.left_out[0]
+
+
+def test_culane_lists_stay_readable_and_labels_apart(tmp_path: Path) -> None:
+    """A list cannot hold white space, and two pictures of one stem would share a lines file."""
+    for name in ("my photos/a.jpg", "my photos/a.png"):
+        samples.picture(tmp_path / "source" / name)
+    assert convert(tmp_path / "source", tmp_path / "culane", "culane").written == 2
+    assert (tmp_path / "culane/list/all.txt").read_text() == "/my_photos/a.jpg\n/my_photos/a-2.png\n"
+    assert convert(tmp_path / "culane", tmp_path / "drive", "drive").written == 2
+
+
+def test_lines_that_meet_have_slots_of_their_own() -> None:
+    found = with_slots([line([(100, 190), (x, 90)], "line") for x in (100, 100, 110)], (320, 192))
+    assert sorted(lane.slot for lane in found) == [-3, -2, -1]
+
+
 def test_culane_without_lists_numbers_lines_by_their_place(tmp_path: Path) -> None:
     samples.culane(tmp_path / "culane", listed=False)
     convert(tmp_path / "culane", tmp_path / "drive", "drive")
@@ -91,6 +119,7 @@ def test_culane_without_lists_numbers_lines_by_their_place(tmp_path: Path) -> No
     ("text", "words"),
     [
         ("10 20\n", "00000.lines.txt: line 1 has 1 point(s)"),
+        ("10 20 10 20\n", "line 1 has 1 point(s)"),
         ("10 20 30\n", "line 1 has 3 numbers, which are no pairs"),
         ("10 20 30 x\n", "line 1 holds a word that is no number"),
         ("10 20 nan 40\n", "line 1 holds NaN"),

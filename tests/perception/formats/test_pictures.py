@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,10 +16,12 @@ from PIL import Image
 from perception.drive import Drive
 from perception.errors import WhiteoutError
 from perception.formats.convert import convert
+from perception.formats.item import Item, store
 from perception.formats.pictures import Names, decode_picture, inside, read_picture
 from perception.formats.table import guess
 from robustness.cli import main
 from tests.perception.formats import samples
+from tests.perception.scenes import frame
 
 
 def deep(path: Path) -> None:
@@ -53,6 +57,8 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "turned.jpg": (turned, "EXIF orientation 6"),
     "dot.png": (lambda path: encoded(path, "RGB", (1, 1)), "1 x 1 px"),
     "vast.png": (lambda path: encoded(path, "1", (30000, 30000)), "scale it down to at most 16384"),
+    "script.jpg": (lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n"), "no picture"),
+    "wide.png": (lambda path: encoded(path, "1", (16000, 16000)), "million px in all"),
     "long.png": (lambda path: encoded(path, "RGB", (30000, 20)), "30000 x 20 px; scale it down"),
 }
 
@@ -93,6 +99,23 @@ def test_nothing_usable_is_an_error_and_leaves_no_folder(tmp_path: Path, capsys:
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
+def test_odd_file_names_are_read_or_left_out(tmp_path: Path) -> None:
+    samples.picture(tmp_path / "photos/good.jpg")
+    (tmp_path / "photos" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(samples.picture(tmp_path / "photos/b.jpg"))
+    report = convert(tmp_path / "photos", tmp_path / "drive", "drive")
+    assert report.written == 2
+    assert "name is not UTF-8; rename it" in report.left_out[0].encode().decode()
+
+
+def test_stored_pictures_never_replace_one_another(tmp_path: Path) -> None:
+    base = frame(1)
+    kept = [store(Item(replace(base, name=name, meta={"file": file}), b"x", ".png"), tmp_path) for name, file in FILES]
+    assert kept == ["q.png", "q-2.png", "q-3.png", "a.b/c.png"]
+
+
+FILES = (("p", "q"), ("q", "q.jpg"), ("r", "q.png"), ("s", "a.b/c"))
+
+
 def test_grey_palette_and_alpha_become_rgb() -> None:
     for mode, dropped in (("L", ""), ("P", ""), ("RGBA", "alpha channel")):
         data = io.BytesIO()
@@ -108,6 +131,8 @@ def test_names_are_unique_and_paths_stay_inside(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner/link").symlink_to(tmp_path)
     assert inside(tmp_path / "inner", "x/y.png", "field") == tmp_path / "inner/x/y.png"
-    for path in ("../a.png", "/a.png", "x/../../a.png", "link/a.png", "..\\a.png", ""):
+    (tmp_path / "inner/loop.png").symlink_to("loop.png")
+    assert names.take("x" * 300 + ".png") == "x" * 200
+    for path in ("loop.png", "\0.png", "../a.png", "/a.png", "x/../../a.png", "link/a.png", "..\\a.png", ""):
         with pytest.raises(WhiteoutError, match="leaves the folder"):
             inside(tmp_path / "inner", path, "field")

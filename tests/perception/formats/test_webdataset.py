@@ -18,7 +18,7 @@ from perception.errors import WhiteoutError
 from perception.formats.convert import convert
 from perception.formats.item import Options
 from perception.samples import make_batch
-from perception.shards import ShardSet, open_source
+from perception.shards import ShardSet, open_source, to_frame
 from perception.streaming import WINDOW, StreamedSamples, gather_samples
 from perception.train import TrainConfig, train
 from perception.weights import load_model
@@ -170,6 +170,25 @@ def test_a_wrong_sample_is_left_out(tmp_path: Path) -> None:
     report = convert(found.path, tmp_path / "back", "drive")
     assert report.written == 2
     assert "sample 00000001.json: lanes.0.kind is wrong" in report.left_out[0]
+
+
+def test_frames_that_a_shard_lacks_are_told(tmp_path: Path) -> None:
+    found = shards(tmp_path, count=3)
+    index = json.loads((found.path / "shards.json").read_text())
+    index["shards"][0]["frames"] = 5
+    (found.path / "shards.json").write_text(json.dumps(index))
+    report = convert(found.path, tmp_path / "back", "drive")
+    assert report.written == 3
+    assert "000000.tar: holds 2 frames, shards.json says 5" in report.left_out[0]
+    with pytest.raises(WhiteoutError, match="holds 2 frames"):
+        list(ShardSet.open(found.path))
+
+
+def test_a_picture_of_another_size_than_its_camera_is_refused(tmp_path: Path) -> None:
+    parts = next(shards(tmp_path, count=2).samples(0))[1]
+    other = samples.picture(tmp_path / "other.png", size=(64, 48))
+    with pytest.raises(WhiteoutError, match="picture, camera and masks differ in size"):
+        to_frame({**parts, "png": other}, "sample")
 
 
 def test_jpeg_stays_jpeg(tmp_path: Path) -> None:
