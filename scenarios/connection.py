@@ -13,7 +13,10 @@ import carla
 from perception.errors import WhiteoutError
 from scenarios.extension import Extension
 from scenarios.maps.world_map import BUNDLED, WorldMap
-from scenarios.server.launch import ServerProcess, start_server
+from scenarios.server.launch import ALONE, Place, ServerProcess, start_server
+
+OURS = "whiteout"
+"""`Connection.description` of a server of ours."""
 
 TIMEOUT = 300.0
 """How long one call may take [s of wall clock]; the first picture of a map builds its scene."""
@@ -44,7 +47,12 @@ class Connection:
 
 @contextmanager
 def connect(
-    world_map: WorldMap, *, address: str | None, server: ServerProcess | None, quality: str
+    world_map: WorldMap,
+    *,
+    address: str | None = None,
+    server: ServerProcess | None = None,
+    quality: str,
+    place: Place = ALONE,
 ) -> Iterator[Connection]:
     """A server with a fresh `world_map` on it, until the block is left.
 
@@ -53,6 +61,7 @@ def connect(
         address: HOST:PORT of a server of the user's; it is left running.
         server: a server of ours to share; it is left running. With neither, one is started and ended.
         quality: one of `QUALITY_NAMES`, for a server that is started.
+        place: of a server that is started among others.
 
     Raises:
         WhiteoutError: the address is wrong, nobody answers, or the server fails while the block runs.
@@ -64,7 +73,7 @@ def connect(
             check = _pulse(host, port)
         else:
             name = world_map.name if world_map.name in BUNDLED else str(world_map.path)
-            process = server or stack.enter_context(start_server(name, quality=quality, seed=0))
+            process = server or stack.enter_context(start_server(name, quality=quality, seed=0, place=place))
             host, port, check = process.host, process.port, process.check
         try:
             client = _greeted(host, port)
@@ -72,7 +81,7 @@ def connect(
             ours = extension.available()
             if not fresh:
                 _load(client, world_map)
-            kind = "whiteout" if ours else f"CARLA {client.get_server_version()}"
+            kind = OURS if ours else f"CARLA {client.get_server_version()}"
             yield Connection(client, extension if ours else None, kind, check)
         except RuntimeError as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__

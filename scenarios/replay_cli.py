@@ -26,6 +26,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     replay.add_argument("--frames", type=int, help="number of pictures (default: the scenario's own)")
     replay.add_argument("--size", default="640x384", metavar="WxH", help="picture size in pixels (default: 640x384)")
     replay.add_argument("--quality", choices=QUALITY_NAMES, default="physical", help="how our own server draws")
+    replay.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="servers that take turns with the pictures (default: 1)"
+    )
     replay.add_argument("--stretch", choices=("train", "test"), help="places to use (default: the scenario's own)")
     replay.add_argument(
         "--masks", default="", metavar="A,B", help="further masks: glare, glare_ratio, normals, flow (our own server)"
@@ -64,6 +67,7 @@ def run_replay(arguments: argparse.Namespace) -> int:
             stretch=arguments.stretch,
             masks=names(arguments.masks),
             twins=names(arguments.twins),
+            workers=arguments.workers,
             on_frame=lambda done, total: progress.update(task, completed=done, total=total),
         )
     if arguments.video is not None:

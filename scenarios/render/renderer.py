@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
@@ -24,7 +24,7 @@ from scenarios.render.geometry import Mesh
 from scenarios.render.lamps import LAMP_COLORS, lamps_of, scenery_bits, season_of
 from scenarios.render.materials import MaterialTable
 from scenarios.render.mitsuba_setup import set_threads
-from scenarios.render.optics.exposure import Adaptation
+from scenarios.render.optics.exposure import Adaptation, no_picture_before
 from scenarios.render.scene import Scene
 from scenarios.render.shading import Shader
 from scenarios.render.shot import Shot
@@ -87,13 +87,14 @@ class Renderer:
     def _make_banks(self, height: float) -> Mesh | None:
         return bank_mesh(self._world.lanes, height, self._table, self.seed)
 
-    def shoot(self, instant: Instant, view: View, earlier: Adaptation | None = None) -> Shot:
+    def shoot(self, instant: Instant, view: View, earlier: Callable[[], Adaptation | None] = no_picture_before) -> Shot:
         """Look at an instant; channels are rendered when they are asked for, and kept.
 
         Args:
             instant: the world.
             view: the camera.
-            earlier: `Shot.adaptation` of the camera's picture before; None for its first.
+            earlier: tells `Shot.adaptation` of the camera's picture before, None for its first; asked once the
+                picture is traced.
         """
         return Shot(self, instant, view, earlier=earlier)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from scenarios.render.hits import bands, cast
 from scenarios.render.labels import Labels, Visibility, label, visibility
 from scenarios.render.mitsuba_setup import dr, mi, on_device, vector
 from scenarios.render.optics.develop import Optics
-from scenarios.render.optics.exposure import LUMINANCE, Adaptation, Exposure, expose
+from scenarios.render.optics.exposure import LUMINANCE, Adaptation, Exposure, expose, no_picture_before
 from scenarios.render.optics.motion import blurred, way_of
 from scenarios.render.optics.settings import Settings
 from scenarios.render.scene import Scene
@@ -57,7 +58,7 @@ class Shot:
         instant: Instant,
         view: View,
         origin: Shot | None = None,
-        earlier: Adaptation | None = None,
+        earlier: Callable[[], Adaptation | None] = no_picture_before,
     ) -> None:
         """`origin` is the picture of which this is a twin: it lends its exposure, and what has not changed."""
         self._renderer: Renderer = renderer
@@ -250,12 +251,12 @@ class Shot:
     def _exposure(self) -> Exposure:
         if self._origin is not None:
             return self._origin._exposure  # noqa: SLF001 - a shot too
-        return expose(self._seen + self._veil, self._optics.settings, self.instant.time, self._earlier)
+        return expose(self._seen + self._veil, self._optics.settings, self.instant.time, self._earlier())
 
     @property
     def adaptation(self) -> Adaptation | None:
         """What the camera's next picture starts from; None before its first."""
-        return self._exposure.adaptation if "_exposure" in self.__dict__ else self._earlier
+        return self._exposure.adaptation if "_exposure" in self.__dict__ else self._earlier()
 
     @cached_property
     def _optics(self) -> Optics:

@@ -18,6 +18,7 @@ from scenarios.maps.world_map import WorldMap
 from scenarios.server.actors import Actor, Sensor, TrafficLight, Vehicle, Walker
 from scenarios.server.geometry import Vector, rotation, unrotate
 from scenarios.server.pictures import Message, Order
+from scenarios.server.relay import Relay
 from scenarios.server.render_process import RenderProcess
 from scenarios.server.snapshots import sensor_header
 from scenarios.server.vehicles import forward_speed, shown_lights
@@ -49,8 +50,10 @@ _log = logging.getLogger(__name__)
 class Cameras:
     """The renderer's process and the thread that talks to it. Without cameras there is none."""
 
-    def __init__(self, world_map: WorldMap, *, quality: str, seed: int) -> None:
+    def __init__(self, world_map: WorldMap, *, quality: str, seed: int, relay: Relay | None = None) -> None:
+        """`relay` is this server's place among those that share a camera's pictures, if it has one."""
         self.seed = seed
+        self._relay = relay
         self._map = world_map
         self._quality = quality
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cameras")
@@ -69,7 +72,7 @@ class Cameras:
             self._process.close()
             self._process = None
         if self._process is None:
-            self._process = RenderProcess(self._map, quality=self._quality, seed=self.seed)
+            self._process = RenderProcess(self._map, quality=self._quality, seed=self.seed, relay=self._relay)
             self._built = self._thread.submit(self._process.wait_until_built)
 
     def wait_until_built(self, timeout: float) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from perception.errors import WhiteoutError
+from scenarios.server.relay import Relay
 
 START_LIMIT = 60.0
 """How long a server may take until it answers [s]."""
@@ -48,9 +49,32 @@ class ServerProcess:
             raise WhiteoutError(_epitaph(f"the CARLA server ended with code {self.process.returncode}", self.log))
 
 
+@dataclass(frozen=True)
+class Place:
+    """A server's place among several that share the work.
+
+    Attributes:
+        threads: of the renderer; None takes `WHITEOUT_THREADS`, else all cores.
+        relay: see `scenarios.server.relay`.
+    """
+
+    threads: int | None = None
+    relay: Relay | None = None
+
+
+ALONE = Place()
+"""A server that shares nothing."""
+
+
 @contextlib.contextmanager
 def start_server(
-    map_name: str | Path, *, port: int = 0, quality: str = "physical", seed: int = 0, host: str = "127.0.0.1"
+    map_name: str | Path,
+    *,
+    port: int = 0,
+    quality: str = "physical",
+    seed: int = 0,
+    host: str = "127.0.0.1",
+    place: Place = ALONE,
 ) -> Iterator[ServerProcess]:
     """Start a server for a map and wait until it answers.
 
@@ -60,6 +84,7 @@ def start_server(
         quality: one of `QUALITY_NAMES`.
         seed: of the pictures.
         host: address to listen on.
+        place: among servers that share the work.
 
     Raises:
         WhiteoutError: the server did not start; the sentence quotes its log.
@@ -69,9 +94,18 @@ def start_server(
     ready, announce = os.pipe()
     command = [sys.executable, "-m", "scenarios.server", "--map", str(map_name), "--port", str(port), "--host", host]
     command += ["--quality", quality, "--seed", str(seed), "--follow-parent", "--ready-fd", str(announce)]
+    inherited = [announce]
+    if place.relay is not None:
+        command += ["--relay", ",".join(map(str, place.relay.descriptors))]
+        inherited += place.relay.descriptors
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=log_fd, stderr=log_fd, pass_fds=[announce], env=_environment()
+            command,
+            stdin=subprocess.PIPE,
+            stdout=log_fd,
+            stderr=log_fd,
+            pass_fds=inherited,
+            env=_environment(place.threads),
         )
     finally:
         os.close(log_fd)
@@ -85,11 +119,12 @@ def start_server(
             log.unlink(missing_ok=True)
 
 
-def _environment() -> dict[str, str]:
+def _environment(threads: int | None) -> dict[str, str]:
     """The child finds the packages even where they are not installed, and is not in our process group's way."""
     root = str(Path(__file__).parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    bound = {} if threads is None else {"WHITEOUT_THREADS": str(threads)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **bound}
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], ready: int, log: Path) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy import ndarray
 
 from perception.mask_codes import encode_normals, encode_ratio
 from scenarios.instant import Before, Instant, View
+from scenarios.render.optics.exposure import Adaptation
+from scenarios.server.relay import Relay
 
 LENS = ("lens_", "whiteout_lens", "whiteout_rolling")
 """How attributes begin that decide where things are drawn."""
@@ -53,11 +56,14 @@ Message = tuple[int, bytes]
 """A stream's number and what is sent on it."""
 
 
-def render(renderer: Any, instant: Instant, orders: Sequence[Order], newest: dict[int, Any]) -> list[Message]:
+def render(
+    renderer: Any, instant: Instant, orders: Sequence[Order], newest: dict[int, Any], relay: Relay | None = None
+) -> list[Message]:
     """Take the pictures; cameras that stand at the same place and see the same share one shot.
 
     `newest` knows each camera's shot before by the camera's id, and is told the new one. A colour camera goes on
-    adapting from its own shot before; label cameras that share its shot have no say in that.
+    adapting from its own shot before, or with a `relay` from that of the renderer that took it; label cameras that
+    share its shot have no say in that.
     """
     shots: dict[Any, Any] = {}
     messages = []
@@ -66,14 +72,27 @@ def render(renderer: Any, instant: Instant, orders: Sequence[Order], newest: dic
     for order, (key, _) in zip(orders, views, strict=True):
         if order.kind == "sensor.camera.rgb":
             adapting.setdefault(key, order.sensor)
+    handed = cache(relay.receive) if relay is not None and adapting else None
     for order, (key, view) in zip(orders, views, strict=True):
         if key not in shots:
-            before = newest.get(adapting.get(key, order.sensor))
-            shots[key] = renderer.shoot(instant, view, before.adaptation if before is not None else None)
+            sensor = adapting.get(key, order.sensor)
+            shots[key] = renderer.shoot(instant, view, _earlier(sensor, newest, handed))
         newest[order.sensor] = shots[key]
         size = struct.pack("<IIf", view.width, view.height, view.fov)
         messages.append((order.stream, order.header + size + picture(order, shots[key]).tobytes()))
+    if relay is not None and adapting:
+        relay.send({sensor: shots[key].adaptation for key, sensor in adapting.items()})
     return messages
+
+
+def _earlier(
+    sensor: int, newest: Mapping[int, Any], handed: Callable[[], dict[int, Adaptation]] | None
+) -> Callable[[], Adaptation | None]:
+    """What tells, when it is asked, what a camera had adapted to before; None before its first picture."""
+    if handed is not None:
+        return lambda: handed().get(sensor)
+    state = newest[sensor].adaptation if sensor in newest else None
+    return lambda: state
 
 
 def visible(shot: Any) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from perception.errors import WhiteoutError
 from scenarios.instant import Instant, Pose, View
 from scenarios.maps.world_map import WorldMap
 from scenarios.server.pictures import render, visible
+from scenarios.server.relay import Relay
 from scenarios.server.wire import CallError
 from scenarios.weather import Weather
 
@@ -30,11 +31,13 @@ _log = logging.getLogger(__name__)
 class RenderProcess:
     """The server's end. `ask` one thing at a time."""
 
-    def __init__(self, world_map: WorldMap, *, quality: str, seed: int) -> None:
+    def __init__(self, world_map: WorldMap, *, quality: str, seed: int, relay: Relay | None = None) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         plain = replace(world_map)  # without the carla.Map that the original may have cached
-        self._process = context.Process(target=work, args=(theirs, plain, quality, seed), name="renderer", daemon=True)
+        self._process = context.Process(
+            target=work, args=(theirs, plain, quality, seed, relay), name="renderer", daemon=True
+        )
         _log.info("building the scene of %s (%s)", world_map.name, quality)
         self._process.start()
         theirs.close()
@@ -77,7 +80,7 @@ class RenderProcess:
         self._pipe.close()
 
 
-def work(pipe: Connection, world_map: WorldMap, quality: str, seed: int) -> None:
+def work(pipe: Connection, world_map: WorldMap, quality: str, seed: int, relay: Relay | None) -> None:
     """The renderer's end: build the scene, then do what is asked until the server is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's business
     threading.Thread(target=_end_with_server, name="parent", daemon=True).start()
@@ -87,7 +90,7 @@ def work(pipe: Connection, world_map: WorldMap, quality: str, seed: int) -> None
         pipe.send("built")
         while True:
             what, arguments = pipe.recv()
-            pipe.send(_answer(renderer, newest, what, arguments))
+            pipe.send(_answer(renderer, newest, relay, what, arguments))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
@@ -116,20 +119,22 @@ def _build(world_map: WorldMap, quality: str, seed: int) -> Any:
     return renderer
 
 
-def _answer(renderer: Any, newest: dict[int, Any], what: str, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+def _answer(
+    renderer: Any, newest: dict[int, Any], relay: Relay | None, what: str, arguments: tuple[Any, ...]
+) -> tuple[bool, Any]:
     if isinstance(renderer, str):
         return False, renderer
     try:
-        return True, _do(renderer, newest, what, arguments)
+        return True, _do(renderer, newest, relay, what, arguments)
     except Exception as error:  # noqa: BLE001 - one picture that fails leaves the next to be tried
         return False, f"{type(error).__name__}: {error}"
 
 
-def _do(renderer: Any, newest: dict[int, Any], what: str, arguments: tuple[Any, ...]) -> Any:
+def _do(renderer: Any, newest: dict[int, Any], relay: Relay | None, what: str, arguments: tuple[Any, ...]) -> Any:
     match what:
         case "render":
             instant, orders = arguments
-            return render(renderer, instant, orders, newest)
+            return render(renderer, instant, orders, newest, relay)
         case "surface":
             return renderer.surface(*arguments)
         case "visibility":

@@ -16,6 +16,7 @@ from scenarios.maps.world_map import load_map
 from scenarios.server.calls.every import CALLS
 from scenarios.server.calls.registry import answer
 from scenarios.server.cameras import Cameras
+from scenarios.server.relay import Relay
 from scenarios.server.simulation import Simulation, advance
 from scenarios.server.streams import Streams
 from scenarios.server.wire import MalformedMessageError, RequestReader, encode_response, success
@@ -43,7 +44,9 @@ class Server:
         simulation: all state.
     """
 
-    def __init__(self, map_name: str, *, host: str, port: int, quality: str, seed: int) -> None:
+    def __init__(
+        self, map_name: str, *, host: str, port: int, quality: str, seed: int, relay: Relay | None = None
+    ) -> None:
         world_map = load_map(map_name)
         self._calls_socket, self._streams_socket = _listen(host, port)
         self.host = host
@@ -52,7 +55,7 @@ class Server:
         self.simulation = Simulation(
             world=new_world(world_map),
             streams=Streams(self.port + 1),
-            cameras=Cameras(world_map, quality=quality, seed=seed),
+            cameras=Cameras(world_map, quality=quality, seed=seed, relay=relay),
             uploads=Path(self._folder.name),
             maps={world_map.name: world_map},
         )
@@ -138,9 +141,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(map_name: str, *, host: str, port: int, quality: str, seed: int) -> Iterator[Server]:
+def running(
+    map_name: str, *, host: str, port: int, quality: str, seed: int, relay: Relay | None = None
+) -> Iterator[Server]:
     """A server that answers until the block ends."""
-    server = Server(map_name, host=host, port=port, quality=quality, seed=seed)
+    server = Server(map_name, host=host, port=port, quality=quality, seed=seed, relay=relay)
     server.start()
     try:
         yield server

@@ -196,6 +196,31 @@ def seen_share(drive: Drive) -> float:
     return float(np.mean([lane.visible.mean() for frame in drive for lane in frame.lanes]))
 
 
+def test_servers_that_take_turns_make_the_same_drive(low_sun: Drive, tmp_path: Path) -> None:
+    """The camera adapts from picture to picture, so each server needs what the other's camera had adapted to."""
+    shared = play(
+        "low_sun", weather="low-sun-snow", seed=1, out=tmp_path / "d", frames=3, quality="preview", width=96, height=56,
+        workers=2,
+    )  # fmt: skip
+    assert shared.content_hash == low_sun.content_hash
+    assert shared.meta == low_sun.meta
+
+
+def test_a_script_that_fails_on_one_server_ends_the_others(tmp_path: Path) -> None:
+    script = tmp_path / "short.py"
+    script.write_text(
+        "from scenarios.scenario import Scenario\n"
+        "def run(stage):\n"
+        "    stage.place_ego(stage.start(60.0), 5.0)\n"
+        "    yield from range(15)\n"
+        "SCENARIO = Scenario('short', run, map='country_road', period=0.2, frames=4, endless=True)\n"
+    )
+    with pytest.raises(WhiteoutError, match="scenario short ended before its pictures were taken"):
+        play(str(script), weather="clear", seed=0, out=tmp_path / "d", quality="preview", width=32, height=32,
+             counterfactuals=False, workers=2)  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["short.py"]
+
+
 def test_a_killed_server_is_told_and_leaves_no_drive(tmp_path: Path) -> None:
     out = tmp_path / "drive"
     with start_server("country_road", quality="preview") as process:

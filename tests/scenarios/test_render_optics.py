@@ -134,7 +134,7 @@ def test_a_camera_adapts_from_its_own_earlier_pictures_alone() -> None:
 
 
 def test_twins_keep_the_exposure_of_the_real_picture() -> None:
-    shot = renderer().shoot(Instant(1, 0.5, preset("low-sun-dry", 0.0)), view(48, 30), Adaptation(0.0, 0.02))
+    shot = renderer().shoot(Instant(1, 0.5, preset("low-sun-dry", 0.0)), view(48, 30), lambda: Adaptation(0.0, 0.02))
     plain = look("low-sun-dry", at=view(48, 30))
     assert shot.twin("no_sun").mean() < 0.5 * plain.twin("no_sun").mean()
     assert shot.adaptation is not None

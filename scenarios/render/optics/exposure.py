@@ -43,6 +43,11 @@ class Adaptation:
     gain: float
 
 
+def no_picture_before() -> Adaptation | None:
+    """What a camera had adapted to before its first picture."""
+    return None
+
+
 @dataclass(frozen=True)
 class Exposure:
     """How radiance becomes signal.
