@@ -147,11 +147,11 @@ def _camera(tables: Tables, record: Record, picture: Picture, where: str) -> Cam
     intrinsics = np.array(sensor["camera_intrinsic"], dtype=np.float64)
     if intrinsics.shape != (3, 3) or not np.isfinite(intrinsics).all():
         raise WhiteoutError(f"{where}: camera_intrinsic of its sensor is no 3 x 3 matrix; restore the table.")
-    pose = _pose(car) @ _pose(sensor)
-    if not np.isfinite(pose).all():
+    poses = np.stack([_pose(car), _pose(sensor)])
+    if not np.isfinite(poses).all():
         raise WhiteoutError(f"{where}: its ego_pose or calibrated_sensor holds NaN or infinity; restore the table.")
     height, width = picture.image.shape[:2]
-    return Camera(width, height, intrinsics, pose)
+    return Camera(width, height, intrinsics, poses[0] @ poses[1])
 
 
 def _pose(record: Mapping[str, object]) -> np.ndarray:
@@ -168,13 +168,13 @@ def _box(tables: Tables, token: str, camera: Camera, instances: Mapping[str, int
     record = tables.get("sample_annotation", token)
     name = record["category_name"]
     label = next((ours for start, ours in CLASSES if name == start or name.startswith(f"{start}.")), None)
+    where = f"sample_annotation {token}"
+    numbers = np.array([*record["translation"], *record["size"], *record["rotation"]], dtype=np.float64)
+    if not np.isfinite(numbers).all() or min(record["size"]) <= 0:
+        raise WhiteoutError(f"{where}: translation, size or rotation is NaN, infinite or empty; correct or remove it.")
     solid = tables.get_box(token)
     width, length, height = (float(value) for value in solid.wlh)
-    where = f"sample_annotation {token}"
-    local = camera.to_camera(solid.corners().T)
-    if not np.isfinite(local).all() or min(width, length, height) <= 0:
-        raise WhiteoutError(f"{where}: translation, size or rotation is NaN, infinite or empty; correct or remove it.")
-    corners = _around(local, camera)
+    corners = _around(camera.to_camera(solid.corners().T), camera)
     if corners is None:
         return None
     if label is None:
