@@ -24,6 +24,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 SMALLEST, LARGEST = 16, 16384
 """Least and greatest width and height [px]: smaller is no street, larger does not fit the renderers and networks."""
 
+MOST_PIXELS = 128_000_000
+"""Largest area [px]. PIL has a limit too, but any package may change it, and nuScenes' devkit lifts it."""
+
 ORIENTATION = 0x0112
 """EXIF's tag; 1 is upright."""
 
@@ -97,7 +100,7 @@ def _check(picture: Image.Image, data: bytes, where: str) -> None:
         raise WhiteoutError(
             f"{where}: {width} x {height} px are too few; give a picture of at least {SMALLEST} x {SMALLEST}."
         )
-    if max(width, height) > LARGEST:
+    if max(width, height) > LARGEST or width * height > MOST_PIXELS:
         raise WhiteoutError(f"{where}: the picture has {width} x {height} px; {_too_large()}")
     deep_png = picture.format == "PNG" and data[24] > 8
     if deep_png or (picture.mode not in COLOURS and picture.mode.startswith(("I", "F"))):
@@ -113,8 +116,7 @@ def _check(picture: Image.Image, data: bytes, where: str) -> None:
 
 
 def _too_large() -> str:
-    area = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 10**6
-    return f"scale it down to at most {LARGEST} px a side and {area} million px in all, its labels with it."
+    return f"scale it down to at most {LARGEST} px a side and {MOST_PIXELS // 10**6} million px in all, its labels with it."
 
 
 def pictures_in(folder: Path) -> list[Path]:
