@@ -116,7 +116,8 @@ def _check(picture: Image.Image, data: bytes, where: str) -> None:
 
 
 def _too_large() -> str:
-    return f"scale it down to at most {LARGEST} px a side and {MOST_PIXELS // 10**6} million px in all, its labels with it."
+    area = MOST_PIXELS // 10**6
+    return f"scale it down to at most {LARGEST} px a side and {area} million px in all, its labels with it."
 
 
 def pictures_in(folder: Path) -> list[Path]:
