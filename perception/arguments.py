@@ -48,6 +48,23 @@ def show_figures(figures: dict[str, object]) -> None:
     Console().print(table)
 
 
+def add_training_options(parser: argparse.ArgumentParser, *, batch: int, rate: float) -> None:
+    """The options of every training but its `--steps`."""
+    parser.add_argument("--batch", type=positive, default=batch, help="pictures per step (default %(default)s)")
+    parser.add_argument("--rate", type=above_zero, default=rate, help="peak learning rate (default %(default)s)")
+    parser.add_argument("--seed", type=natural, default=0, help="of all that is left to chance (default %(default)s)")
+    parser.add_argument(
+        "--size", type=picture_size, default=(480, 288), metavar="WxH", help="input size (default 480x288)"
+    )
+    parser.add_argument("--checkpoint-every", type=positive, default=100, metavar="N", help="steps between checkpoints")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out, if there is one")
+    parser.add_argument(
+        "--accelerator", default="auto", help="cpu, cuda or auto (the default: cuda where there is one)"
+    )
+    parser.add_argument("--precision", default="auto", help="32-true, bf16-mixed or auto (the default: what is fast)")
+    parser.add_argument("--threads", type=positive, default=None, help="processor threads (default: all cores)")
+
+
 def positive(text: str) -> int:
     """A whole number above 0."""
     number = int(text)

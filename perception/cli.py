@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from perception.adapters.spec import REFERENCE, SHORT_HELP
 from perception.arguments import (
     above_zero,
+    add_training_options,
     command_line,
     natural,
     open_sources,
-    picture_size,
     positive,
     show_figures,
     use_threads,
@@ -42,21 +42,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--val", nargs="+", type=Path, default=[], metavar="DRIVE", help="drives for the final evaluation"
     )
     train.add_argument("--steps", type=positive, help="optimiser steps (default 4000; with --overfit 300)")
-    train.add_argument("--batch", type=positive, default=8, help="pictures per step (default %(default)s)")
-    train.add_argument("--rate", type=above_zero, default=1.5e-3, help="peak learning rate (default %(default)s)")
-    train.add_argument("--seed", type=natural, default=0, help="of weights, order, variations (default %(default)s)")
     train.add_argument("--backbone", default="mobilenet_v3_large", help="feature extractor (default %(default)s)")
-    train.add_argument(
-        "--size", type=picture_size, default=(480, 288), metavar="WxH", help="input size (default 480x288)"
-    )
+    add_training_options(train, batch=8, rate=1.5e-3)
     train.add_argument("--init", type=Path, metavar="W.safetensors", help="weights to begin with (default: random)")
     train.add_argument(
         "--backbone-weights", type=Path, metavar="B.safetensors", help="the backbone begins at these (see pretrain)"
     )
     train.add_argument("--teacher", type=Path, metavar="W.safetensors", help="a model to learn from beside the labels")
-    train.add_argument("--checkpoint-every", type=positive, default=100, metavar="N", help="steps between checkpoints")
-    train.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out, if there is one")
-    train.add_argument("--threads", type=positive, default=None, help="processor threads (default: all cores)")
     train.add_argument(
         "--no-attributes",
         dest="attributes",
@@ -70,9 +62,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     train.add_argument(
         "--validate-every", type=positive, default=500, metavar="N", help="steps between them (default %(default)s)"
     )
-    train.add_argument("--accelerator", default="auto", help="cpu, cuda or auto (the default: cuda where there is one)")
     train.add_argument("--devices", type=positive, default=1, help="GPUs that share each batch (default %(default)s)")
-    train.add_argument("--precision", default="auto", help="32-true, bf16-mixed or auto (the default: what is fast)")
     train.add_argument("--workers", type=natural, metavar="N", help="processes that make batches (default: by cores)")
     train.add_argument("--log", type=Path, metavar="DIR", help="write curves for TensorBoard here")
     train.set_defaults(run=run_train)
@@ -106,7 +96,6 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def run_train(args: argparse.Namespace) -> int:
     """Handle `whiteout train`; with `--overfit`, 1 means that the pictures could not be learned."""
     from perception.config import ModelConfig
-    from perception.errors import WhiteoutError
     from perception.train import TrainConfig, train
 
     use_threads(args.threads)

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from perception.errors import WhiteoutError
-from perception.formats.labels import is_number, numbers, parse_json, read_text, text
+from perception.formats.labels import is_number, numbers, parse_object, read_text, text
 from perception.formats.tusimple import is_sampled, places, sample_rows
 from perception.frame import Frame
 from perception.prediction import Prediction
@@ -110,9 +110,7 @@ def _by_picture(path: Path) -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = {}
     for number, row in enumerate(read_text(path).splitlines(), 1):
         where = f"{path}: line {number}"
-        entry = parse_json(row, where)
-        if not isinstance(entry, dict):
-            raise WhiteoutError(f"{where} is no JSON object; restore it.")
+        entry = parse_object(row, where)
         name = text(entry, "raw_file", where)
         if name in found:
             raise WhiteoutError(f"{where}: raw_file {name!r} is there twice; remove one.")

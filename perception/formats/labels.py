@@ -172,6 +172,14 @@ def parse_json(content: str, where: str) -> object:
         raise WhiteoutError(f"{where} is no JSON ({error}); restore it.") from error
 
 
+def parse_object(content: str, where: str) -> dict[str, object]:
+    """The JSON object in a text, or a `WhiteoutError`."""
+    entry = parse_json(content, where)
+    if not isinstance(entry, dict):
+        raise WhiteoutError(f"{where} is no JSON object; restore it.")
+    return entry
+
+
 def records(value: object, where: str) -> list[dict[str, object]]:
     """A list of JSON objects; what is something else is a `WhiteoutError` of the field `where`."""
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):

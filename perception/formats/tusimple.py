@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from perception.errors import WhiteoutError
 from perception.formats.item import Item, Options, Report, store
-from perception.formats.labels import item, line, numbers, parse_json, read_text, text, with_slots
+from perception.formats.labels import item, line, numbers, parse_object, read_text, text, with_slots
 from perception.formats.pictures import Names, inside, read_picture
 from perception.lane import Lane
 
@@ -66,9 +66,7 @@ def read(source: Path, report: Report, options: Options) -> Iterator[Item]:
 
 
 def _record(row: str, where: str, seen: set[object]) -> Record:
-    entry = parse_json(row, where)
-    if not isinstance(entry, dict):
-        raise WhiteoutError(f"{where} is no JSON object; restore it.")
+    entry = parse_object(row, where)
     file = text(entry, "raw_file", where)
     if file in seen:
         raise WhiteoutError(f"{where}: raw_file is {file!r} for the second time; remove one of them.")

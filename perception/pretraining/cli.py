@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from perception.arguments import (
     above_zero,
+    add_training_options,
     command_line,
-    natural,
-    picture_size,
     positive,
     show_figures,
     use_threads,
@@ -38,19 +37,7 @@ def add_pretrain(commands: argparse._SubParsersAction) -> None:
         "--mask", type=above_zero, default=0.75, help="mae, simmim: hidden share (default %(default)s)"
     )
     pretrain.add_argument("--steps", type=positive, default=4000, help="optimiser steps (default %(default)s)")
-    pretrain.add_argument("--batch", type=positive, default=16, help="pictures per step (default %(default)s)")
-    pretrain.add_argument("--rate", type=above_zero, default=1e-3, help="peak learning rate (default %(default)s)")
-    pretrain.add_argument("--seed", type=natural, default=0, help="of weights, order and masks (default %(default)s)")
-    pretrain.add_argument(
-        "--size", type=picture_size, default=(480, 288), metavar="WxH", help="input size (default 480x288)"
-    )
-    pretrain.add_argument(
-        "--checkpoint-every", type=positive, default=100, metavar="N", help="steps between checkpoints"
-    )
-    pretrain.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out, if any")
-    pretrain.add_argument("--accelerator", default="auto", help="cpu, cuda or auto (default %(default)s)")
-    pretrain.add_argument("--precision", default="auto", help="32-true, bf16-mixed or auto (default %(default)s)")
-    pretrain.add_argument("--threads", type=positive, default=None, help="processor threads (default: all cores)")
+    add_training_options(pretrain, batch=16, rate=1e-3)
     pretrain.set_defaults(run=run_pretrain)
 
 
